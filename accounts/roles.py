@@ -1,0 +1,62 @@
+"""What each role may do: this table, enforced in every door (views, admin, commands, actions)."""
+
+from enum import StrEnum
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    ADMIN = "admin", _("Admin")
+    MODERATOR = "moderator", _("Moderator")
+    REVIEWER = "reviewer", _("Reviewer")
+    VIEWER = "viewer", _("Viewer")
+
+
+class Ability(StrEnum):
+    READ = "read"  # see what one owns or is a member of
+    DECIDE = "decide"  # approve, edit, reject alt texts; publish, undo
+    CONNECT = "connect"  # add, test and remove one's own connections
+    GENERATE = "generate"  # start and cancel tasks of what one may see
+    SEE_ALL = "see_all"  # other people's connections, queues and tasks
+    STAFF = "staff"  # enter the admin
+    MANAGE_PEOPLE = "manage_people"  # users, roles, memberships, settings
+
+
+ABILITIES: dict[str, frozenset[Ability]] = {
+    Role.VIEWER: frozenset({Ability.READ}),
+    Role.REVIEWER: frozenset({Ability.READ, Ability.DECIDE, Ability.CONNECT, Ability.GENERATE}),
+    Role.MODERATOR: frozenset(Ability) - {Ability.MANAGE_PEOPLE},
+    Role.ADMIN: frozenset(Ability),
+}
+
+# What a moderator may do in the admin, by "app.model": the actions there go through the same functions as the views.
+MODERATOR_ADMIN: dict[str, frozenset[str]] = {
+    "captions.image": frozenset({"view", "change"}),
+    "captions.post": frozenset({"view"}),
+    "captions.captionversion": frozenset({"view"}),
+    "captions.publication": frozenset({"view", "change"}),
+    "processing.captiongenerationtask": frozenset({"view", "change"}),
+    "processing.processingrun": frozenset({"view"}),
+    "platforms.platformconnection": frozenset({"view"}),
+    "accounts.auditlog": frozenset({"view"}),
+}
+
+# What nobody changes by hand, admins included.
+READ_ONLY_ADMIN = frozenset({"accounts.auditlog", "captions.captionversion", "processing.processingrun"})
+
+
+def allows(role: str, ability: Ability) -> bool:
+    return ability in ABILITIES.get(role, frozenset())
+
+
+def allows_admin(role: str, permission: str) -> bool:
+    """Whether `role` has Django's `permission`, such as `captions.change_image`."""
+    app, _dot, codename = permission.partition(".")
+    verb, _underscore, model = codename.partition("_")
+    name = f"{app}.{model}"
+    if name in READ_ONLY_ADMIN and verb != "view":
+        return False
+    if role == Role.ADMIN:
+        return True
+    return role == Role.MODERATOR and verb in MODERATOR_ADMIN.get(name, frozenset())

@@ -1,0 +1,73 @@
+from typing import Self
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from accounts.roles import Ability
+from platforms.models import PlatformConnection
+from vedfolnir.lib.fields import RemoteIdField
+from vedfolnir.lib.querysets import TouchingQuerySet
+
+
+class PostQuerySet(TouchingQuerySet["Post"]):
+    def visible_to(self, user: User) -> Self:
+        if user.can(Ability.SEE_ALL):
+            return self
+        return self.filter(platform_connection__in=PlatformConnection.objects.visible_to(user))
+
+
+class Post(models.Model):
+    """A status on a connected account, as it was when last read."""
+
+    class Visibility(models.TextChoices):
+        PUBLIC = "public", _("Public")
+        UNLISTED = "unlisted", _("Quiet public")
+        PRIVATE = "private", _("Followers only")
+        DIRECT = "direct", _("Direct message")
+
+    post_id = RemoteIdField(max_length=500, db_index=True)
+    author_id = models.CharField(max_length=200, db_column="user_id")
+    post_url = models.CharField(max_length=500)
+    post_content = models.TextField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+    platform_connection = models.ForeignKey(
+        PlatformConnection, on_delete=models.CASCADE, null=True, related_name="posts"
+    )
+    platform_type = models.CharField(max_length=50, null=True, blank=True)
+    instance_url = models.CharField(max_length=500, null=True, blank=True)
+
+    # The whole id where it is longer than its column, which then holds "sha256:" and the digest.
+    full_post_id = models.TextField(null=True, blank=True)
+    uri = models.TextField(default="", blank=True)
+    visibility = models.CharField(max_length=20, default="", db_default="", blank=True)
+    spoiler_text = models.TextField(default="", blank=True)
+    sensitive = models.BooleanField(default=False, db_default=False)
+    language = models.CharField(max_length=20, default="", db_default="", blank=True)
+    posted_at = models.DateTimeField(null=True, blank=True)
+    # As the server wrote it, because it is only ever compared; empty when never edited.
+    edited_at = models.CharField(max_length=40, default="", db_default="", blank=True)
+    has_poll = models.BooleanField(default=False, db_default=False)
+    attachment_count = models.PositiveSmallIntegerField(default=0, db_default=0)
+
+    objects = PostQuerySet.as_manager()
+
+    class Meta:
+        db_table = "posts"
+        verbose_name = _("post")
+        constraints = [
+            models.UniqueConstraint(fields=["post_id", "platform_connection"], name="uq_post_platform"),
+            # What the foreign key "an image belongs to the connection of its post" points to.
+            models.UniqueConstraint(fields=["id", "platform_connection"], name="uq_post_connection"),
+        ]
+
+    def __str__(self) -> str:
+        return self.post_url or self.post_id
+
+    @property
+    def remote_id(self) -> str:
+        """The id that the server knows the post by."""
+        return self.full_post_id or self.post_id

@@ -1,0 +1,93 @@
+from datetime import datetime, timedelta
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from captions.models.post import Post
+from platforms.models import PlatformConnection
+from vedfolnir.lib.fields import active_marker, enum_check
+from vedfolnir.lib.querysets import TouchingQuerySet
+
+
+class PublicationStatus(models.TextChoices):
+    WAITING = "waiting", _("Waiting for the other pictures of the post")
+    QUEUED = "queued", _("Queued")
+    POSTED = "posted", _("Posted and checked")
+    REFUSED = "refused", _("Not posted: a person must look")
+    UNDONE = "undone", _("Undone")
+
+
+class PublicationQuerySet(TouchingQuerySet["Publication"]):
+    def visible_to(self, user: User) -> Self:
+        return self.filter(post__in=Post.objects.visible_to(user))
+
+    def open(self) -> Self:
+        return self.filter(status__in=Publication.OPEN)
+
+    def due(self, now: datetime | None = None) -> Self:
+        """Queued, not held by a worker, on a connection that works and whose queue nobody stopped."""
+        works = PlatformConnection.objects.filter(is_active=True).filter(Q(attention=None) | Q(attention=""))
+        return self.filter(
+            status=Publication.Status.QUEUED, next_attempt_at__lte=now or timezone.now(), platform_connection__in=works
+        )
+
+    def claim(self, pk: int, lease: timedelta) -> bool:
+        """Take a due publication for one worker; False if another got there first."""
+        now = timezone.now()
+        taken = {"next_attempt_at": now + lease, "leased_until": now + lease, "attempts": F("attempts") + 1}
+        return self.due(now).filter(pk=pk).update(**taken) == 1
+
+    def held(self, pk: int, attempts: int) -> Self:
+        """The publication as long as this attempt is the latest."""
+        return self.filter(pk=pk, attempts=attempts, status=Publication.Status.QUEUED)
+
+
+class Publication(models.Model):
+    """One edit of one post, for all its approved images: the outbox row that a worker finds."""
+
+    Status = PublicationStatus
+
+    OPEN = (PublicationStatus.WAITING, PublicationStatus.QUEUED)
+
+    post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="publications")
+    platform_connection = models.ForeignKey(PlatformConnection, on_delete=models.CASCADE, related_name="publications")
+    status = models.CharField(
+        max_length=20, choices=Status.choices, default=Status.WAITING, db_default=Status.WAITING.value
+    )
+    seen_edited_at = models.CharField(max_length=40, default="", db_default="", blank=True)
+    before = models.JSONField(null=True, blank=True)  # the whole status and its source, before the edit
+    after = models.JSONField(null=True, blank=True)  # the same, as read back
+    texts = models.JSONField(null=True, blank=True)  # what was written: attachment id to alt text
+    attempts = models.PositiveIntegerField(default=0, db_default=0)
+    failures = models.PositiveIntegerField(default=0, db_default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)
+    error = models.TextField(default="", blank=True)
+    requested_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+    verified_at = models.DateTimeField(null=True, blank=True)
+    undone_at = models.DateTimeField(null=True, blank=True)
+    open_marker = active_marker(Q(status__in=("waiting", "queued")))
+
+    objects = PublicationQuerySet.as_manager()
+
+    class Meta:
+        db_table = "publications"
+        verbose_name = _("publication")
+        constraints = [
+            enum_check("status", PublicationStatus, "ck_publications_status"),
+            models.UniqueConstraint(fields=["post", "open_marker"], name="uq_publication_open"),
+        ]
+        indexes = [
+            models.Index(fields=["status", "next_attempt_at", "id"], name="ix_publication_due"),
+            models.Index(fields=["platform_connection", "status", "id"], name="ix_publication_connection"),
+        ]
+
+    def __str__(self) -> str:
+        return f"publication {self.pk} of post {self.post_id}"

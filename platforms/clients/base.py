@@ -1,0 +1,152 @@
+"""What every platform client takes and returns: frozen data, never models; and its two exceptions."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol, Self
+
+
+class PlatformError(Exception):
+    """`reason` is a sentence for the person who looks after the connection."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class PlatformUnavailable(PlatformError):
+    """Again later; `retry_after` is the server's own wish in seconds, if it said so."""
+
+    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class PlatformRefused(PlatformError):
+    """A person must look: trying again changes nothing."""
+
+
+class CredentialsRefused(PlatformRefused):
+    """The token is wrong, revoked or expired: the connection needs a new one."""
+
+
+class StatusGone(PlatformRefused):
+    """The post is not there (any more)."""
+
+
+@dataclass(frozen=True)
+class Account:
+    id: str
+    username: str  # without the host
+    url: str
+    display_name: str = ""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Which software a server runs, and its limits."""
+
+    software: str  # as nodeinfo names it, lower case: "mastodon", "pixelfed", …; "" when it does not say
+    version: str
+    title: str = ""
+    alt_text_limit: int | None = None  # code points
+    max_characters: int | None = None
+
+
+@dataclass(frozen=True)
+class Attachment:
+    id: str
+    type: str  # image, gifv, video, audio, unknown
+    url: str
+    preview_url: str = ""
+    description: str | None = None
+    focus: str | None = None  # "x,y" as the edit call takes it
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """A post as the server shows it to its author."""
+
+    id: str
+    uri: str
+    url: str
+    account_id: str
+    created_at: str  # ISO 8601, as sent
+    edited_at: str  # the same; "" when never edited
+    visibility: str
+    sensitive: bool
+    spoiler_text: str
+    language: str | None
+    content: str  # HTML
+    in_reply_to_id: str | None = None
+    is_reblog: bool = False
+    poll: Mapping[str, Any] | None = None
+    tags: tuple[str, ...] = ()  # names, lower case, without "#"
+    mentions: tuple[str, ...] = ()  # acct
+    attachments: tuple[Attachment, ...] = ()
+    quote_approval: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class StatusSource:
+    """The text as its author typed it."""
+
+    text: str
+    spoiler_text: str
+    content_type: str | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything that an edit must not change, read in one go."""
+
+    status: Status
+    source: StatusSource
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        raw = dict(data["status"])
+        raw["attachments"] = tuple(Attachment(**attachment) for attachment in raw["attachments"])
+        raw["tags"], raw["mentions"] = tuple(raw["tags"]), tuple(raw["mentions"])
+        return cls(Status(**raw), StatusSource(**data["source"]))
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What may be done on this server, and if not, why: shown to people and asked before any write."""
+
+    can_write: bool
+    reason: str = ""  # a sentence, when not
+    notifies: bool = False  # an edit notifies people who boosted the post
+    scopes: tuple[str, ...] = field(default=("read:accounts", "read:statuses"))
+
+
+class PlatformClient(Protocol):
+    """One account on one server. Every method raises PlatformUnavailable or PlatformRefused."""
+
+    capabilities: Capabilities
+
+    def verify(self) -> Account:
+        """Who the token speaks for. Raises CredentialsRefused when it speaks for nobody."""
+
+    def instance(self) -> Instance:
+        """The server's software and limits."""
+
+    def statuses(self, account_id: str) -> Iterator[Status]:
+        """The account's own posts, newest first, each once, without boosts; pages are fetched as one goes on."""
+
+    def snapshot(self, status_id: str) -> Snapshot:
+        """The post and its source as they are now. Raises StatusGone."""
+
+    def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str]) -> None:
+        """One edit that gives attachments (by id) their alt texts and keeps everything else of `before`.
+
+        Raises PlatformRefused without having sent anything where the family or the post does not allow it.
+        """
+
+    def close(self) -> None:
+        """Let go of the network."""

@@ -1,0 +1,126 @@
+"""Connections to accounts on other servers, and who may work with them."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from accounts.roles import Ability, Role
+from platforms.fields import EncryptedTextField
+from vedfolnir.lib.fields import active_marker, enum_check
+from vedfolnir.lib.querysets import TouchingQuerySet
+
+
+class Family(models.TextChoices):
+    """The kinds of server that we can tell apart and speak to; every other one is UNKNOWN: read, never written."""
+
+    MASTODON = "mastodon", _("Mastodon")
+    UNKNOWN = "unknown", _("Unknown")
+
+
+class PlatformConnectionQuerySet(TouchingQuerySet["PlatformConnection"]):
+    def visible_to(self, user: User) -> Self:
+        """Own connections, those that one is a member of, and everything for moderators and admins."""
+        if not user.can(Ability.READ):
+            return self.none()
+        if user.can(Ability.SEE_ALL):
+            return self
+        member = PlatformMember.objects.filter(user=user).values("platform_connection")
+        return self.filter(models.Q(user=user) | models.Q(pk__in=member))
+
+    def decidable_by(self, user: User) -> Self:
+        """Where this person may decide on alt texts: by their role, and by their role on the connection."""
+        if not user.can(Ability.DECIDE):
+            return self.none()
+        if user.can(Ability.SEE_ALL):
+            return self
+        member = PlatformMember.objects.filter(user=user, role__in=DECIDING_ROLES).values("platform_connection")
+        return self.filter(models.Q(user=user) | models.Q(pk__in=member))
+
+    def owned_by(self, user: User) -> Self:
+        """Where this person may start work, change and remove the connection: their own, or any for those who see all."""
+        return self if user.can(Ability.SEE_ALL) else self.filter(user=user)
+
+
+class PlatformConnection(models.Model):
+    """One account on one server, with the credentials to speak for it."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="connections", db_index=False
+    )
+    name = models.CharField(_("name"), max_length=100)
+    platform_type = models.CharField(_("family"), max_length=50)
+    instance_url = models.CharField(_("instance"), max_length=500)
+    username = models.CharField(_("account"), max_length=200, null=True, blank=True)
+    access_token = EncryptedTextField()
+    client_key = EncryptedTextField(null=True, blank=True)
+    client_secret = EncryptedTextField(null=True, blank=True)
+    is_active = models.BooleanField(_("active"), default=True, db_default=True)
+    is_default = models.BooleanField(_("default"), default=False, db_default=False)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(auto_now=True, db_default=Now())
+    last_used = models.DateTimeField(_("last used"), null=True, blank=True)
+
+    software = models.CharField(_("software"), max_length=100, default="", db_default="", blank=True)
+    software_version = models.CharField(_("version"), max_length=100, default="", db_default="", blank=True)
+    account_id = models.CharField(max_length=200, default="", db_default="", blank=True)
+    scopes = models.CharField(max_length=500, default="", db_default="", blank=True)
+    token_expires_at = models.DateTimeField(null=True, blank=True)
+    alt_text_limit = models.PositiveIntegerField(_("longest alt text"), null=True, blank=True)
+    attention = models.TextField(_("needs attention"), null=True, blank=True)
+    include_private = models.BooleanField(_("include followers-only posts"), default=False, db_default=False)
+    include_direct = models.BooleanField(_("include direct messages"), default=False, db_default=False)
+    ignore_opt_out = models.BooleanField(_("include posts tagged #noai or #nobot"), default=False, db_default=False)
+    default_marker = active_marker(models.Q(is_default=True))
+
+    objects = PlatformConnectionQuerySet.as_manager()
+
+    class Meta:
+        db_table = "platform_connections"
+        verbose_name = _("connection")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "name"], name="uq_user_platform_name"),
+            models.UniqueConstraint(fields=["user", "instance_url", "username"], name="uq_user_instance_username"),
+            models.UniqueConstraint(fields=["user", "default_marker"], name="uq_user_default_platform"),
+        ]
+        indexes = [
+            models.Index(fields=["user", "is_active"], name="ix_platform_user_active"),
+            models.Index(fields=["platform_type", "is_active"], name="ix_platform_type_active"),
+            models.Index(fields=["instance_url", "platform_type"], name="ix_platform_instance_type"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def address(self) -> str:
+        """`@name@host`, as people write it."""
+        return f"@{self.username}@{self.instance_url.partition('://')[2]}"
+
+
+class PlatformMember(models.Model):
+    """Who besides the owner may see a connection's posts, and with which role there."""
+
+    platform_connection = models.ForeignKey(PlatformConnection, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role.choices, default=Role.REVIEWER, db_default=Role.REVIEWER.value)
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "platform_members"
+        verbose_name = _("member")
+        constraints = [
+            models.UniqueConstraint(fields=["platform_connection", "user"], name="uq_platform_member"),
+            enum_check("role", Role, "ck_platform_members_role"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} on {self.platform_connection_id}"
+
+
+DECIDING_ROLES: Sequence[str] = (Role.REVIEWER, Role.MODERATOR, Role.ADMIN)
