@@ -178,6 +178,7 @@ class Migration(migrations.Migration):
                             ("queued", "Queued"),
                             ("posted", "Posted and checked"),
                             ("refused", "Not posted: a person must look"),
+                            ("undoing", "To be undone"),
                             ("undone", "Undone"),
                         ],
                         db_default="waiting",
@@ -368,7 +369,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="publication",
             constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["waiting", "queued", "posted", "refused", "undone"])),
+                condition=models.Q(("status__in", ["waiting", "queued", "posted", "refused", "undoing", "undone"])),
                 name="ck_publications_status",
             ),
         ),

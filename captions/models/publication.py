@@ -19,6 +19,7 @@ class PublicationStatus(models.TextChoices):
     QUEUED = "queued", _("Queued")
     POSTED = "posted", _("Posted and checked")
     REFUSED = "refused", _("Not posted: a person must look")
+    UNDOING = "undoing", _("To be undone")
     UNDONE = "undone", _("Undone")
 
 
@@ -30,21 +31,32 @@ class PublicationQuerySet(TouchingQuerySet["Publication"]):
         return self.filter(status__in=Publication.OPEN)
 
     def due(self, now: datetime | None = None) -> Self:
-        """Queued, not held by a worker, on a connection that works and whose queue nobody stopped."""
-        works = PlatformConnection.objects.filter(is_active=True).filter(Q(attention=None) | Q(attention=""))
-        return self.filter(
-            status=Publication.Status.QUEUED, next_attempt_at__lte=now or timezone.now(), platform_connection__in=works
+        """What a worker may take now: not held by another, on a connection that is active.
+
+        A connection that needs attention holds back what is to be written, not what a person wants undone.
+        """
+        active = PlatformConnection.objects.filter(is_active=True)
+        works = active.filter(Q(attention=None) | Q(attention=""))
+        ready = Q(status=Publication.Status.QUEUED, platform_connection__in=works) | Q(
+            status=Publication.Status.UNDOING, platform_connection__in=active
         )
+        return self.filter(ready, status__in=Publication.WORK, next_attempt_at__lte=now or timezone.now())
 
     def claim(self, pk: int, lease: timedelta) -> bool:
-        """Take a due publication for one worker; False if another got there first."""
+        """Take a due publication for one worker; False if another got there first.
+
+        Call it with the connection's row locked: one account has one writer at a time.
+        """
         now = timezone.now()
+        account = self.filter(pk=pk).values("platform_connection")
+        if Publication.objects.filter(platform_connection__in=account, leased_until__gt=now).exclude(pk=pk).exists():
+            return False
         taken = {"next_attempt_at": now + lease, "leased_until": now + lease, "attempts": F("attempts") + 1}
         return self.due(now).filter(pk=pk).update(**taken) == 1
 
     def held(self, pk: int, attempts: int) -> Self:
         """The publication as long as this attempt is the latest."""
-        return self.filter(pk=pk, attempts=attempts, status=Publication.Status.QUEUED)
+        return self.filter(pk=pk, attempts=attempts, status__in=Publication.WORK)
 
 
 class Publication(models.Model):
@@ -53,6 +65,7 @@ class Publication(models.Model):
     Status = PublicationStatus
 
     OPEN = (PublicationStatus.WAITING, PublicationStatus.QUEUED)
+    WORK = (PublicationStatus.QUEUED, PublicationStatus.UNDOING)  # what a worker may take
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="publications")
     platform_connection = models.ForeignKey(PlatformConnection, on_delete=models.CASCADE, related_name="publications")
