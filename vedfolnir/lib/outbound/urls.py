@@ -1,0 +1,149 @@
+"""Taking URLs apart, and the rule which of them may be asked at all."""
+
+import ipaddress
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import idna
+
+from vedfolnir.lib.outbound.errors import OutboundRefused
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+MAX_HOST = 253  # characters (RFC 1035)
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A URL in the form in which it is checked and asked: what is checked is what is sent.
+
+    `host` is lower-case ASCII, an IPv6 address without brackets; `path` begins with a slash and includes the query.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, without the port that goes without saying."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        suffix = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme}://{host}{suffix}"
+
+    @property
+    def url(self) -> str:
+        return self.origin + self.path
+
+    def joined(self, reference: str) -> "Target":
+        """Return where a link on this page leads. Raises OutboundRefused as `parse_url` does."""
+        try:
+            url = urljoin(self.url, reference)
+        except ValueError:
+            raise OutboundRefused(f"{self.host} redirects to something that is not a web address.") from None
+        return parse_url(url)
+
+
+def parse_url(url: str) -> Target:
+    """Take an http or https URL apart; drops the fragment.
+
+    Raises OutboundRefused for anything else, and for a user name or password in it.
+    """
+    parts = _split(url)
+    if parts.scheme not in DEFAULT_PORTS:
+        raise OutboundRefused("Only addresses that begin with https:// or http:// can be used.")
+    if "@" in parts.netloc:
+        raise OutboundRefused("The address contains a user name or password. Remove everything up to the @ sign.")
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise OutboundRefused("The port in the address is not a number from 1 to 65535.")
+    path = parts.path or "/"
+    query = f"?{parts.query}" if parts.query else ""
+    return Target(parts.scheme, canonical_host(parts.hostname or ""), port or DEFAULT_PORTS[parts.scheme], path + query)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url.strip())
+    except ValueError:
+        raise OutboundRefused("This is not a web address. Check it for typing errors.") from None
+
+
+def canonical_host(host: str) -> str:
+    """Return a host name in lower-case ASCII (IDNA), an IPv6 address compressed and without brackets.
+
+    Raises OutboundRefused when no server can have that name.
+    """
+    host = host.removesuffix(".").lower()
+    try:
+        if ":" in host and "%" not in host:
+            return str(ipaddress.IPv6Address(host))
+        if not host.isascii() and len(host) <= MAX_HOST:
+            host = idna.encode(host, uts46=True).decode("ascii")
+    except ValueError:  # AddressValueError and idna.IDNAError are both
+        host = ""
+    if len(host) > MAX_HOST or not _HOST.fullmatch(host):
+        raise OutboundRefused("The address contains no valid server name. Check it for typing errors.")
+    return host
+
+
+def normalise_instance_url(text: str) -> str:
+    """Turn what a person types into the base URL of a server: `Example.social/` becomes `https://example.social`.
+
+    An explicit http:// and a port are kept (whether they may be used is decided when the server is asked), names
+    with other letters are returned in ASCII. Raises OutboundRefused for an empty text and for a path, a query, a
+    fragment or a user name.
+    """
+    text = text.strip()
+    if not text:
+        raise OutboundRefused("Enter the server's address, such as example.social.")
+    url = text if "://" in text else f"https://{text}"
+    if "?" in url or "#" in url or _split(url).path not in ("", "/"):
+        raise OutboundRefused("Enter only the server's address, such as example.social, without what follows it.")
+    return parse_url(url).origin
+
+
+@dataclass(frozen=True)
+class AllowList:
+    """Named servers that may be private, speak plain http and use any port: pairs of host and port, None for all."""
+
+    entries: frozenset[tuple[str, int | None]]
+
+    @classmethod
+    def parse(cls, entries: Collection[str]) -> "AllowList":
+        """Read `host` and `host:port` entries, IPv6 addresses in brackets. Raises ValueError for anything else."""
+        return cls(frozenset(_parse_entry(entry) for entry in entries))
+
+    def including(self, target: Target) -> "AllowList":
+        return AllowList(self.entries | {(target.host, target.port)})
+
+    def covers(self, host: str, port: int) -> bool:
+        return (host, port) in self.entries or (host, None) in self.entries
+
+    def check(self, target: Target, *, plain_http: bool) -> None:
+        """Raise OutboundRefused unless the scheme and port may be used with that host.
+
+        Named servers may use any; others https on 443 and, where `plain_http` is set, http on 80.
+        """
+        if self.covers(target.host, target.port):
+            return
+        if target.scheme == "http" and not plain_http:
+            raise OutboundRefused(f"{target.host} must be reached by https://, not by http://.")
+        if target.port != DEFAULT_PORTS[target.scheme]:
+            raise OutboundRefused(f"Port {target.port} of {target.host} is not allowed, only the usual web ports are.")
+
+
+def _parse_entry(entry: str) -> tuple[str, int | None]:
+    try:
+        if "/" in entry or "@" in entry:
+            raise ValueError
+        parts = urlsplit(f"//{entry.strip()}")
+        return canonical_host(parts.hostname or ""), parts.port
+    except (ValueError, OutboundRefused):
+        raise ValueError(f"{entry!r} is not host or host:port (an IPv6 address goes in brackets).") from None
