@@ -170,8 +170,10 @@ def start_mariadb(folder: Path) -> Service:
     as_root = ["--user=root"] if os.geteuid() == 0 else []
     install = find_program("mariadb-install-db", "mariadb-server")
     run_or_raise(
-        [install, "--no-defaults", *as_root, f"--datadir={data}", "--auth-root-authentication-method=normal"]
-        + ["--skip-test-db", "--skip-name-resolve"]
+        [
+            *(install, "--no-defaults", *as_root, f"--datadir={data}"),
+            *("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"),
+        ]
     )
     admin = [find_program("mariadb", "mariadb-client"), "--no-defaults", f"--socket={server_socket}", "--user=root"]
     server = [
@@ -271,9 +273,12 @@ def start_postgresql(folder: Path) -> Service:
         give_to(user, folder, password_file)
     programs = postgresql_folder()
     run_or_raise(
-        [*own_process(signal.SIGTERM, user), find_program("initdb", "postgresql", programs), f"--pgdata={data}"]
-        + [f"--username={NAME}", f"--pwfile={password_file}", "--auth=scram-sha-256", "--encoding=UTF8"]
-        + ["--locale=C.UTF-8", "--no-sync"]
+        [
+            *own_process(signal.SIGTERM, user),
+            find_program("initdb", "postgresql", programs),
+            *(f"--pgdata={data}", f"--username={NAME}", f"--pwfile={password_file}"),
+            *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
+        ]
     )
     reach = ["--host=127.0.0.1", f"--port={port}", f"--username={NAME}"]
     ready = [find_program("pg_isready", "postgresql", programs), "--quiet", *reach]

@@ -1,0 +1,43 @@
+"""What pytest needs to know of this project; pytest.ini loads it with `-p`, before pytest-django reads the settings."""
+
+import os
+
+import pytest
+from django.conf import settings
+from django.test import TransactionTestCase
+
+from vedfolnir.tests import environment
+
+environment.prepare()
+
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_reset_sequences", "live_server"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Trade safety that tests do not need for speed: hashing of passwords, fingerprints of static files."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    broker = "Redis" if os.environ.get("REDIS_URL") else "none (embedded)"
+    return f"database: {settings.DATABASES['default']['ENGINE'].rpartition('.')[2]}, broker: {broker}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark whatever uses the database, so that the other databases can run that part alone."""
+    for item in items:
+        if uses_database(item):
+            item.add_marker("database")
+
+
+def uses_database(item: pytest.Item) -> bool:
+    owner = getattr(item, "cls", None)
+    return (
+        (isinstance(owner, type) and issubclass(owner, TransactionTestCase))
+        or item.get_closest_marker("django_db") is not None
+        or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    )
