@@ -1,0 +1,36 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from captions.models import Publication
+from processing.publishing import Result, publish_publication, requests
+
+
+class Command(BaseCommand):
+    help = (
+        "Put the alt texts of a post back as they were before a publication, here and now, without a worker. "
+        "Nothing else of the post changes; texts that somebody changed since are left alone."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("publication", type=int, help="the number of the publication, as its page and list show it")
+        parser.add_argument("--dry-run", action="store_true", help="say what would be put back, and write nothing")
+
+    def handle(self, *args: Any, publication: int, dry_run: bool, **options: Any) -> None:
+        row = Publication.objects.filter(pk=publication).select_related("post").first()
+        if row is None:
+            raise CommandError(f"There is no publication {publication}. The page Publications lists them.")
+        if dry_run:
+            count = len(row.texts or {})
+            self.stdout.write(f"{publication}: would put back {count} alt texts of {row.post.post_url}")
+            return
+        try:
+            requests.request_undo(row, user=None)
+        except requests.RequestRefused as error:
+            raise CommandError(error.reason) from error
+        result = publish_publication(publication)
+        row.refresh_from_db()
+        if result != Result.UNDONE:
+            raise CommandError(f"{publication}: {result}: {row.error}")
+        self.stdout.write(f"{publication}: undone: {row.post.post_url}")

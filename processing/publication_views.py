@@ -1,0 +1,83 @@
+"""Pages about what was, or was not, written back."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from accounts.models import User
+from captions.models import Image, Publication
+from platforms.models import PlatformConnection
+from processing.publishing import requests
+
+PAGE = 50
+
+
+@login_required
+def publication_list(request: HttpRequest) -> HttpResponse:
+    """The latest publications that one may see, newest first; `?status=` shows one kind."""
+    publications = Publication.objects.visible_to(cast(User, request.user)).order_by("-pk")
+    chosen = request.GET.get("status", "")
+    if chosen in Publication.Status.values:
+        publications = publications.filter(status=chosen)
+    before = request.GET.get("before", "")
+    if before.isdecimal():
+        publications = publications.filter(pk__lt=int(before))
+    page = list(publications.select_related("post", "platform_connection")[: PAGE + 1])
+    context = {
+        "publications": page[:PAGE],
+        "older": page[PAGE - 1].pk if len(page) > PAGE else None,
+        "statuses": Publication.Status.choices,
+        "chosen": chosen,
+    }
+    return render(request, "processing/publications.html", context)
+
+
+@login_required
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """One publication: what was written, what the server had before, why not, and the text to copy."""
+    user = cast(User, request.user)
+    publication = get_object_or_404(
+        Publication.objects.visible_to(user).select_related("post", "platform_connection"), pk=pk
+    )
+    may_decide = PlatformConnection.objects.decidable_by(user).filter(pk=publication.platform_connection_id).exists()
+    wrote = publication.before is not None
+    posted, refused = Publication.Status.POSTED, Publication.Status.REFUSED
+    context = {
+        "publication": publication,
+        "images": publication.post.images.filter(status__in=(Image.Status.APPROVED, Image.Status.POSTED)).order_by(
+            "attachment_index"
+        ),
+        "may_retry": may_decide and publication.status == refused,
+        "may_undo": may_decide and wrote and publication.status in (posted, refused),
+    }
+    return render(request, "processing/publication.html", context)
+
+
+@require_POST
+@login_required
+def retry(request: HttpRequest, pk: int) -> HttpResponse:
+    return _ask(request, pk, requests.retry, _("It will be tried again in a moment."))
+
+
+@require_POST
+@login_required
+def undo(request: HttpRequest, pk: int) -> HttpResponse:
+    return _ask(request, pk, requests.request_undo, _("It will be undone in a moment."))
+
+
+def _ask(request: HttpRequest, pk: int, action: Callable[..., Any], done: str) -> HttpResponse:
+    user = cast(User, request.user)
+    publication = get_object_or_404(Publication.objects.visible_to(user).select_related("post"), pk=pk)
+    try:
+        action(publication, user=user)
+    except requests.RequestRefused as error:
+        messages.error(request, error.reason)
+    else:
+        messages.success(request, done)
+    return redirect("publications:detail", pk=pk)

@@ -1,0 +1,60 @@
+"""Writing approved alt texts back to their posts: claim, read, compare, write, read back, and only then POSTED.
+
+`publish_publication` is the whole of it for one row; the worker, the command and the tests call nothing else.
+"""
+
+import logging
+from collections.abc import Callable
+from enum import StrEnum
+
+from captions.models import Publication
+from platforms.clients import client_for
+from platforms.clients.base import CredentialsRefused, PlatformClient, PlatformRefused, PlatformUnavailable
+from platforms.models import PlatformConnection
+from processing.publishing import leases, outcomes, undoing, writing
+
+logger = logging.getLogger(__name__)
+
+ClientFactory = Callable[[PlatformConnection], PlatformClient]
+
+
+class Result(StrEnum):
+    NOT_DUE = "not due"
+    POSTED = "posted"
+    UNDONE = "undone"
+    REFUSED = "refused"
+    LATER = "later"
+    LEASE_LOST = "lease lost"
+
+
+def publish_publication(pk: int, *, client_factory: ClientFactory = client_for) -> Result:
+    """Do what the publication asks for, if it is due: write its alt texts, or undo them. Safe to run twice."""
+    publication = leases.claim(pk)
+    if publication is None:
+        return Result.NOT_DUE
+    try:
+        return _attempt(publication, client_factory)
+    except leases.LeaseLost:
+        logger.warning("publication %s: the lease was lost, another worker goes on", pk)
+        return Result.LEASE_LOST
+
+
+def _attempt(publication: Publication, client_factory: ClientFactory) -> Result:
+    undo = publication.status == Publication.Status.UNDOING
+    try:
+        client = client_factory(publication.platform_connection)
+        try:
+            done = undoing.undo(publication, client) if undo else writing.write(publication, client)
+        finally:
+            client.close()
+    except PlatformUnavailable as error:
+        return Result.LATER if outcomes.postpone(publication, error) else Result.REFUSED
+    except CredentialsRefused as error:
+        outcomes.hold_for_credentials(publication, error)
+        return Result.LATER
+    except PlatformRefused as error:
+        outcomes.refuse(publication, error.reason)
+        return Result.REFUSED
+    if not done:
+        return Result.REFUSED
+    return Result.UNDONE if undo else Result.POSTED

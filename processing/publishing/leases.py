@@ -1,0 +1,65 @@
+"""Taking a publication, and writing to it only for as long as it is ours."""
+
+from datetime import datetime, timedelta
+from random import uniform
+
+from django.db import transaction
+from django.utils import timezone
+
+from captions.models import Publication
+from platforms.models import PlatformConnection
+
+REQUEST_LIMIT = timedelta(seconds=30)  # the total time of one request (vedfolnir.lib.outbound.Timeout)
+LEASE = 10 * REQUEST_LIMIT  # twice what the at most five requests of one attempt take
+RETRY_FIRST, RETRY_MOST = timedelta(seconds=30), timedelta(hours=1)
+FAILURES_MOST = 8
+
+
+class LeaseLost(Exception):
+    """Another worker holds the publication by now; this one must not touch anything any more."""
+
+
+def claim(pk: int) -> Publication | None:
+    """The publication, held for LEASE by this worker alone; None when it is not due or its account has a writer."""
+    with transaction.atomic():
+        account = Publication.objects.filter(pk=pk).values("platform_connection")
+        # One writer per account: claims of the same account wait for each other here.
+        list(PlatformConnection.objects.select_for_update().filter(pk__in=list(account.values_list(flat=True))))
+        if not Publication.objects.claim(pk, LEASE):
+            return None
+    return Publication.objects.select_related("post", "platform_connection__user").get(pk=pk)
+
+
+def settle(publication: Publication, **outcome: object) -> None:
+    """Record `outcome` and let go. Raises LeaseLost when the publication is not ours any more."""
+    if not Publication.objects.held(publication.pk, publication.attempts).update(**{"leased_until": None, **outcome}):
+        raise LeaseLost
+
+
+def note(publication: Publication, **values: object) -> None:
+    """Record `values` and keep the lease. Raises LeaseLost when the publication is not ours any more."""
+    if not Publication.objects.held(publication.pk, publication.attempts).update(**values):
+        raise LeaseLost
+    for name, value in values.items():
+        setattr(publication, name, value)
+
+
+def require_time_for_a_write(publication: Publication) -> None:
+    """Right before the write: still ours, for longer than a request can take.
+
+    A worker that was stopped past its lease and woke again ends here. Raises LeaseLost.
+    """
+    enough = timezone.now() + 2 * REQUEST_LIMIT
+    held = Publication.objects.held(publication.pk, publication.attempts)
+    if not held.filter(leased_until__gte=enough).exists():
+        raise LeaseLost
+
+
+def next_attempt(failures: int, retry_after: float | None) -> datetime:
+    """When to try again: the server's wish, or doubling delays with full jitter."""
+    if retry_after is not None:
+        wait = timedelta(seconds=min(retry_after, RETRY_MOST.total_seconds()))
+    else:
+        most = min(RETRY_FIRST * 2 ** min(failures, 10), RETRY_MOST)
+        wait = RETRY_FIRST / 2 + most * uniform(0, 1)  # noqa: S311  (spreads load, keeps no secret)
+    return timezone.now() + wait

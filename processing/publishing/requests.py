@@ -1,0 +1,62 @@
+"""What a person may ask of a publication: try it again, undo it."""
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.models import User
+from captions.models import Publication
+from platforms.models import PlatformConnection
+
+
+class RequestRefused(Exception):
+    """`reason` says why, to the person who asked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def retry(publication: Publication, *, user: User | None) -> None:
+    """Queue a refused publication again, for the post as it was last read.
+
+    `user` is None for an operator at the command line. Raises RequestRefused.
+    """
+    _require_permission(publication, user)
+    refused = Publication.objects.filter(pk=publication.pk, status=Publication.Status.REFUSED)
+    again = {
+        "status": Publication.Status.QUEUED,
+        "seen_edited_at": publication.post.edited_at,
+        "next_attempt_at": timezone.now(),
+        "failures": 0,
+        "requested_by": user,
+        "error": "",
+    }
+    try:
+        with transaction.atomic():
+            if not refused.update(**again):
+                raise RequestRefused(_("Only a publication that was refused can be tried again."))
+            audit.record("publication_retried", actor=user, entity=publication)
+    except IntegrityError as error:
+        raise RequestRefused(_("Another publication of the same post is under way already.")) from error
+
+
+def request_undo(publication: Publication, *, user: User | None) -> None:
+    """Ask a worker to put back the alt texts from before the publication. Raises RequestRefused."""
+    _require_permission(publication, user)
+    written = Publication.objects.filter(
+        pk=publication.pk, before__isnull=False, status__in=(Publication.Status.POSTED, Publication.Status.REFUSED)
+    )
+    with transaction.atomic():
+        if not written.update(
+            status=Publication.Status.UNDOING, next_attempt_at=timezone.now(), leased_until=None, failures=0, error=""
+        ):
+            raise RequestRefused(_("Only what was written can be undone, and only once."))
+        audit.record("publication_undo_requested", actor=user, entity=publication)
+
+
+def _require_permission(publication: Publication, user: User | None) -> None:
+    may = user is None or PlatformConnection.objects.decidable_by(user).filter(pk=publication.platform_connection_id)
+    if not may:
+        raise RequestRefused(_("You may not decide on this account's pictures."))
