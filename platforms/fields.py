@@ -29,7 +29,7 @@ def fernet() -> MultiFernet:
     return _fernet(tuple(settings.PLATFORM_ENCRYPTION_KEYS))
 
 
-class EncryptedTextField(EncryptedMixin, models.TextField[Any, Any]):  # type: ignore[misc]
+class EncryptedTextField(EncryptedMixin, models.TextField[Any, Any]):
     """Text encrypted by the first key of PLATFORM_ENCRYPTION_KEY, opened by any of them.
 
     The column holds a real Fernet token (it starts with "gAAAA"), as the first Vedfolnir wrote it, so old tokens
@@ -40,7 +40,7 @@ class EncryptedTextField(EncryptedMixin, models.TextField[Any, Any]):  # type: i
     base_class = models.TextField
     wasinstance = True
 
-    def _dump(self, value: Any) -> str:
+    def _dump(self, value: Any) -> str:  # type: ignore[override]
         readable(value)
         return fernet().encrypt(str(value).encode()).decode()
 
@@ -63,7 +63,9 @@ class EncryptedTextField(EncryptedMixin, models.TextField[Any, Any]):  # type: i
 
     def clone(self) -> Self:
         _name, _path, args, options = self.deconstruct()
-        return self.__class__(*args, **options)
+        kind: Any = self.__class__  # mypy's Django plugin crashes on a call of `type[Self]`
+        copy: Self = kind(*args, **options)
+        return copy
 
     def get_internal_type(self) -> str:
         return "TextField"
@@ -72,7 +74,7 @@ class EncryptedTextField(EncryptedMixin, models.TextField[Any, Any]):  # type: i
         """What `dumpdata` writes: never the secret."""
         return ""
 
-    def formfield(self, **_: Any) -> None:  # type: ignore[override]
+    def formfield(self, **_: Any) -> None:
         """No form edits a credential in place; connecting an account sets it."""
 
 
