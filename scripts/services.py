@@ -5,9 +5,9 @@
 starts the services named, runs the command with DATABASE_URL and REDIS_URL set, stops the services and exits with the
 command's status. In Python: `with services.running("mariadb", "redis") as started: started["mariadb"].url`.
 
-Needs Debian's or Ubuntu's packages mariadb-server, redis-server, postgresql. Uses only the standard library. Nothing
-here is meant for data that matters: the servers are set to be quick, not safe. A server dies with the process that
-started it, even when that one is killed (setpriv --pdeathsig).
+Needs the packages mariadb-server-core, mariadb-client, redis-server and postgresql of Debian or Ubuntu, and only the
+standard library. Nothing here is meant for data that matters: the servers are set to be quick, not safe. A server dies
+with the process that started it, even when that one is killed (setpriv --pdeathsig).
 """
 
 import argparse
@@ -158,7 +158,7 @@ def run_or_raise(command: Sequence[str], *, text: str = "", environment: dict[st
 
 def load_time_zones(client: Sequence[str]) -> None:
     """Fill MariaDB's time zone tables; without them Django's date lookups fail for every zone but UTC."""
-    program = find_program("mariadb-tzinfo-to-sql", "mariadb-server")
+    program = find_program("mariadb-tzinfo-to-sql", "mariadb-client")
     zones = subprocess.run([program, "--skip-write-binlog", "/usr/share/zoneinfo"], capture_output=True, check=True)
     run_or_raise(client, text=zones.stdout.decode())
 
@@ -168,7 +168,7 @@ def start_mariadb(folder: Path) -> Service:
     folder.mkdir()
     data, server_socket, port, password = folder / "data", folder / "socket", free_port(), secrets.token_urlsafe(16)
     as_root = ["--user=root"] if os.geteuid() == 0 else []
-    install = find_program("mariadb-install-db", "mariadb-server")
+    install = find_program("mariadb-install-db", "mariadb-server-core")
     run_or_raise(
         [
             *(install, "--no-defaults", *as_root, f"--datadir={data}"),
@@ -177,7 +177,7 @@ def start_mariadb(folder: Path) -> Service:
     )
     admin = [find_program("mariadb", "mariadb-client"), "--no-defaults", f"--socket={server_socket}", "--user=root"]
     server = [
-        find_program("mariadbd", "mariadb-server"),
+        find_program("mariadbd", "mariadb-server-core"),
         "--no-defaults",
         *as_root,
         f"--datadir={data}",
@@ -346,19 +346,26 @@ def end_on_signals() -> None:
 
 
 def run_command(command: Sequence[str], variables: dict[str, str]) -> int:
-    """Run to the end; on Ctrl-C wait for the command, which the terminal told as well; on SIGTERM tell it."""
+    """Run to the end and return the exit status.
+
+    Ctrl-C reaches the command from the terminal as well: wait until it is done with it, then raise KeyboardInterrupt.
+    """
     child = subprocess.Popen(command, env=os.environ | variables)
+    interrupted = False
     try:
         while True:
             try:
                 status = child.wait()
+                break
             except KeyboardInterrupt:
-                continue
-            return status if status >= 0 else 128 - status
+                interrupted = True
     finally:
         if child.poll() is None:
             child.terminate()
             child.wait()
+    if interrupted:
+        raise KeyboardInterrupt
+    return status if status >= 0 else 128 - status
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,0 +1,152 @@
+"""What scripts/test runs once everything is installed: checks side by side, then the tests on three databases.
+
+    .venv/bin/python -m scripts.checks [pytest arguments]
+
+Prints how long each phase took, and last of all one line with the counts: `412 passed, 0 failed, 3 skipped`. A check
+such as `types` counts as one. Exits non-zero when anything failed.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts import services
+from vedfolnir.tests import environment
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+PORTABLE = "database and not mariadb and not browser and not services"
+PROCESSES = 2
+
+# What `check --deploy` judges is the production shape.
+PRODUCTION = {"HTTPS": "true", "BEHIND_PROXY": "true", "REDIS_URL": "redis://127.0.0.1:9/0"}
+CHECKS: dict[str, list[list[str]]] = {
+    "format": [["ruff", "format", "--check", "."]],
+    "lint": [["ruff", "check", "."]],
+    "templates": [["djlint", "--quiet", "--check", "."], ["djlint", "--quiet", "--lint", "."]],
+    "types": [["mypy"]],
+    "layers": [["lint-imports"]],
+    "migrations": [["python", "manage.py", "makemigrations", "--check", "--dry-run"]],
+    "deployment": [["python", "manage.py", "check", "--deploy", "--fail-level", "WARNING"]],
+    "requirements": [["python", "-m", "pip", "check"]],
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a phase came to."""
+
+    name: str
+    seconds: float
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+def run_check(name: str) -> tuple[Outcome, str]:
+    """Run the commands of one check; returns what they printed too."""
+    started = time.monotonic()
+    variables = os.environ | (PRODUCTION if name == "deployment" else {})
+    said = ""
+    failed = False
+    for command in CHECKS[name]:
+        done = subprocess.run(
+            [str(BIN / command[0]), *command[1:]],
+            cwd=ROOT,
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        said += done.stdout.decode(errors="replace")
+        failed = failed or done.returncode != 0
+    return Outcome(name, time.monotonic() - started, passed=int(not failed), failed=int(failed)), said
+
+
+def run_checks() -> list[Outcome]:
+    """Run all checks, a few at a time; the output of those that fail is printed."""
+    outcomes = []
+    with ThreadPoolExecutor(PROCESSES) as pool:
+        for outcome, said in pool.map(run_check, sorted(CHECKS, key=lambda name: name != "types")):
+            print(f"{'FAILED' if outcome.failed else 'ok':7}{outcome.name}", flush=True)
+            if outcome.failed:
+                print(said, flush=True)
+            outcomes.append(outcome)
+    return outcomes
+
+
+def run_suite(name: str, needed: Sequence[str], arguments: Sequence[str]) -> Outcome:
+    """Run pytest beside the services that it needs, its output going straight to the screen.
+
+    Raises:
+        KeyboardInterrupt: somebody pressed Ctrl-C.
+    """
+    print(f"\n--- {name}", flush=True)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="vedfolnir-checks-") as folder, services.running(*needed) as beside:
+        report = Path(folder) / "report.xml"
+        command = [sys.executable, "-m", "pytest", f"--junitxml={report}", *arguments]
+        status = services.run_command(command, services.environment(beside))
+        passed, failed, skipped = count(report)
+    failed = failed or int(status != 0)  # pytest itself may fail: nothing collected, a broken plugin
+    return Outcome(name, time.monotonic() - started, passed, failed, skipped)
+
+
+def count(report: Path) -> tuple[int, int, int]:
+    """Passed, failed and skipped tests of a JUnit report; nothing if pytest wrote none."""
+    if not report.is_file():
+        return 0, 0, 0
+    suites = ElementTree.parse(report).getroot().iter("testsuite")  # noqa: S314 - pytest wrote it a moment ago
+    counts = [{key: int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped")} for suite in suites]
+    failed = sum(suite["failures"] + suite["errors"] for suite in counts)
+    skipped = sum(suite["skipped"] for suite in counts)
+    return sum(suite["tests"] for suite in counts) - failed - skipped, failed, skipped
+
+
+def run_suites(arguments: Sequence[str]) -> list[Outcome]:
+    """The whole suite on MariaDB with Redis, then the portable part on the others; with arguments only the first."""
+    spread = [f"--numprocesses={PROCESSES}", "--dist=loadscope", "--quiet"]
+    slowest = ["--durations=10", "--durations-min=2"]
+    outcomes = [run_suite("MariaDB and Redis", ["mariadb", "redis"], [*spread, *slowest, *arguments])]
+    if arguments:
+        print("\nWith arguments: not run on SQLite and PostgreSQL.")
+        return outcomes
+    return [
+        *outcomes,
+        run_suite("SQLite", [], [*spread, "-m", PORTABLE]),
+        run_suite("PostgreSQL", ["postgresql"], [*spread, "-m", PORTABLE]),
+    ]
+
+
+def main(arguments: Sequence[str]) -> int:
+    services.end_on_signals()
+    os.chdir(ROOT)
+    environment.prepare()
+    for variable in ("DATABASE_URL", "REDIS_URL"):  # each phase names its own
+        os.environ.pop(variable, None)
+    try:
+        outcomes = [*run_checks(), *run_suites(arguments)]
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+    except services.ServiceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print()
+    for outcome in outcomes:
+        print(f"{outcome.seconds:7.1f} s  {outcome.name}")
+    failed = sum(outcome.failed for outcome in outcomes)
+    passed, skipped = sum(outcome.passed for outcome in outcomes), sum(outcome.skipped for outcome in outcomes)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
