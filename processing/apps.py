@@ -3,3 +3,8 @@ from django.apps import AppConfig
 
 class ProcessingConfig(AppConfig):
     name = "processing"
+
+    def ready(self) -> None:
+        from vedfolnir.celery import app
+
+        app.set_default()  # what the web and the commands ring with, too

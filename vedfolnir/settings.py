@@ -210,6 +210,7 @@ if EMBEDDED:
         "control_folder": str(DATA_DIR / "broker" / "control"),
         "polling_interval": 0.1,
     }
+    CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # one machine: `serve` is the control
 else:
     CELERY_BROKER_URL = REDIS_URL
     CELERY_BROKER_TRANSPORT_OPTIONS = {

@@ -1,0 +1,139 @@
+"""Claiming an image for a draft, and recording the draft, or why there is none.
+
+Everything is fenced by `attempts`: a worker that outlived its lease changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from captions.models import CaptionVersion, Image
+from captions.settling import lock_post, settle_waiting_publications
+from vedfolnir.lib.deadlocks import again_after_deadlock
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The file behind an image, as it was prepared and stored."""
+
+    local_path: str  # of the prepared JPEG, relative to MEDIA_ROOT
+    content_hash: str  # SHA-256 of the original file, 64 hex digits
+    perceptual_hash: str  # dHash, 16 hex digits
+    width: int  # of the original, in pixels
+    height: int
+    media_type: str = ""  # of the original: "image/png"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A text for a picture, how it was judged, and what its making took."""
+
+    text: str
+    engine: str
+    model: str
+    language: str = ""
+    prompt: str = ""
+    prompt_version: str = ""
+    category: str = ""
+    score: int | None = None  # 0 to 100
+    findings: Sequence[dict[str, Any]] = field(default_factory=list)  # {"code", "severity", "message", "span"}
+    needs_special_review: bool = False
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    seconds: float | None = None
+
+
+def claim(image_id: int, lease: timedelta) -> Image | None:
+    """Take a due image, with its post and connection, for one worker; None if another got there first.
+
+    The failure is counted now and taken back by a draft, so that a picture that kills its worker is counted too.
+    """
+    with transaction.atomic():
+        if not Image.objects.claim(image_id, lease):
+            return None
+        Image.objects.filter(pk=image_id).update(failures=F("failures") + 1, processing_error=None)
+        return Image.objects.select_related("post", "platform_connection").get(pk=image_id)
+
+
+def record_draft(image_id: int, attempts: int, draft: Draft, picture: Picture | None = None) -> bool:
+    """Make `draft` the image's draft, awaiting review. False, and no change, if this attempt is not the latest."""
+    return again_after_deadlock(lambda: _record_draft(image_id, attempts, draft, picture))
+
+
+@transaction.atomic
+def _record_draft(image_id: int, attempts: int, draft: Draft, picture: Picture | None) -> bool:
+    values: dict[str, Any] = {
+        "generated_caption": draft.text,
+        "captioned_at": timezone.now(),
+        "language": draft.language[:20],
+        "prompt_used": draft.prompt or None,
+        "image_category": draft.category[:50] or None,
+        "caption_quality_score": draft.score,
+        "needs_special_review": draft.needs_special_review,
+        "processing_error": None,
+        "failures": 0,
+        "next_attempt_at": None,
+        **_picture_values(picture),
+    }
+    if not Image.objects.held(image_id, attempts).update(**values):
+        return False
+    CaptionVersion.objects.create(
+        image_id=image_id,
+        kind=CaptionVersion.Kind.GENERATED,
+        text=draft.text,
+        language=draft.language[:20],
+        engine=draft.engine[:50],
+        model=draft.model[:100],
+        prompt_version=draft.prompt_version[:50],
+        score=draft.score,
+        findings=list(draft.findings),
+        tokens_in=draft.tokens_in,
+        tokens_out=draft.tokens_out,
+        seconds=draft.seconds,
+    )
+    return True
+
+
+def record_failure(
+    image_id: int, attempts: int, reason: str, *, retry_at: datetime | None, picture: Picture | None = None
+) -> bool:
+    """Note why there is no draft: again at `retry_at`, or, without it, when a person asks for it.
+
+    An image whose earlier draft was to be replaced keeps that draft and awaits review again. False, and nothing
+    changed, if this attempt is not the latest.
+    """
+    if retry_at is None:
+        return again_after_deadlock(lambda: _give_up(image_id, attempts, reason, picture))
+    # A task that was cancelled meanwhile has emptied `next_attempt_at`; then nobody wants another attempt.
+    held = Image.objects.held(image_id, attempts)
+    values = {"processing_error": reason, **_picture_values(picture)}
+    return bool(
+        held.filter(next_attempt_at__isnull=False).update(next_attempt_at=retry_at, **values) or held.update(**values)
+    )
+
+
+@transaction.atomic
+def _give_up(image_id: int, attempts: int, reason: str, picture: Picture | None) -> bool:
+    held = Image.objects.held(image_id, attempts)
+    post_id = held.values_list("post_id", flat=True).first()
+    if post_id is None:
+        return False
+    lock_post(post_id)
+    values = {"processing_error": reason, "next_attempt_at": None, **_picture_values(picture)}
+    if held.exclude(generated_caption=None).exclude(generated_caption="").update(captioned_at=timezone.now(), **values):
+        return True
+    if not held.update(status=Image.Status.ERROR, **values):
+        return False
+    settle_waiting_publications(post_id)
+    return True
+
+
+def _picture_values(picture: Picture | None) -> dict[str, Any]:
+    if picture is None:
+        return {}
+    return {**asdict(picture), "media_type": picture.media_type[:100] or None}

@@ -1,0 +1,242 @@
+"""From what a server shows to rows: posts with a picture that lacks alt text, and those pictures.
+
+Idempotent: the same statuses again change nothing. What a person wrote or decided is never touched.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+
+from captions.models import CaptionVersion, Image, Post, Publication
+from captions.settling import lock_post, settle_waiting_publications
+from platforms.clients.base import Attachment, Status
+from platforms.models import PlatformConnection
+from vedfolnir.lib.deadlocks import again_after_deadlock
+from vedfolnir.lib.text import is_missing, strip_html
+
+CHUNK = 500  # statuses per transaction
+Row = TypeVar("Row", bound=models.Model)
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What one call did. `missing_alt` holds the ids of the images without alt text, in the order of the statuses."""
+
+    posts: int  # rows that stand for these statuses, new or not
+    new_images: int
+    missing_alt: list[int]
+
+
+def upsert_statuses(connection: PlatformConnection, statuses: Iterable[Status]) -> Ingested:
+    """Store the statuses that have a picture without alt text, and refresh those that are stored already."""
+    posts, new_images, missing = 0, 0, list[int]()
+    remaining = iter(statuses)
+    while chunk := list(islice(remaining, CHUNK)):
+        done = again_after_deadlock(lambda chunk=chunk: _upsert_chunk(connection, chunk))  # type: ignore[misc]
+        posts, new_images = posts + done.posts, new_images + done.new_images
+        missing += done.missing_alt
+    return Ingested(posts, new_images, missing)
+
+
+def column_id(remote_id: str, length: int) -> tuple[str, str | None]:
+    """An opaque id as its column of `length` takes it, and the whole id if the column holds its digest only."""
+    if len(remote_id) <= length:
+        return remote_id, None
+    return f"sha256:{hashlib.sha256(remote_id.encode()).hexdigest()}", remote_id
+
+
+def pictures(status: Status) -> list[tuple[int, Attachment]]:
+    """The attachments that can be described, with their position among all attachments."""
+    return [(index, each) for index, each in enumerate(status.attachments) if each.type == "image"]
+
+
+def lacks_alt_text(status: Status) -> bool:
+    return any(is_missing(attachment.description) for _index, attachment in pictures(status))
+
+
+def _upsert_chunk(connection: PlatformConnection, statuses: Sequence[Status]) -> Ingested:
+    by_key = {column_id(status.id, 500)[0]: status for status in statuses}
+    with transaction.atomic():
+        posts = _upsert_posts(connection, by_key)
+        return _upsert_images(connection, [(posts[key], status) for key, status in by_key.items() if key in posts])
+
+
+# Posts
+
+
+def _upsert_posts(connection: PlatformConnection, by_key: Mapping[str, Status]) -> dict[str, Post]:
+    stored = Post.objects.filter(platform_connection=connection, post_id__in=list(by_key))
+
+    def missing(known: Iterable[str]) -> list[Post]:
+        return [
+            Post(platform_connection=connection, post_id=key, **_post_values(connection, status))
+            for key, status in by_key.items()
+            if key not in known and lacks_alt_text(status)
+        ]
+
+    posts, created = _create_missing(stored, "post_id", missing)
+    known = {key: post for key, post in posts.items() if key not in created}
+    _refresh(connection, known, by_key)
+    return posts
+
+
+def _post_values(connection: PlatformConnection, status: Status) -> dict[str, Any]:
+    posted_at = parse_datetime(status.created_at) if status.created_at else None
+    return {
+        "full_post_id": column_id(status.id, 500)[1],
+        "author_id": status.account_id[:200],
+        # A cut address would lead elsewhere; the whole one is in `uri` or nowhere.
+        "post_url": status.url if len(status.url) <= 500 else "",
+        "uri": status.uri,
+        "post_content": strip_html(status.content),
+        "visibility": status.visibility[:20],
+        "spoiler_text": status.spoiler_text,
+        "sensitive": status.sensitive,
+        "language": (status.language or "")[:20],
+        "posted_at": posted_at if posted_at is None or timezone.is_aware(posted_at) else timezone.make_aware(posted_at),
+        "edited_at": status.edited_at[:40],
+        "has_poll": status.poll is not None,
+        "attachment_count": len(status.attachments),
+        "platform_type": connection.platform_type,
+        "instance_url": connection.instance_url,
+    }
+
+
+def _refresh(connection: PlatformConnection, posts: Mapping[str, Post], by_key: Mapping[str, Status]) -> None:
+    """Take over what changed on the server, but not under a publication that is compared with what was seen."""
+    changed: dict[int, dict[str, Any]] = {}
+    for key, post in posts.items():
+        values = _post_values(connection, by_key[key])
+        if any(getattr(post, name) != value for name, value in values.items()):
+            changed[post.pk] = values
+    if not changed:
+        return
+    locked = Post.objects.select_for_update().filter(pk__in=list(changed)).order_by("pk")
+    open_posts = set(Publication.objects.open().filter(post__in=list(changed)).values_list("post_id", flat=True))
+    for post in locked:
+        if post.pk not in open_posts:
+            Post.objects.filter(pk=post.pk).update(**changed[post.pk])
+
+
+# Images
+
+
+def _upsert_images(connection: PlatformConnection, found: Sequence[tuple[Post, Status]]) -> Ingested:
+    wanted: dict[str, tuple[Post, int, Attachment]] = {
+        column_id(attachment.id, 100)[0]: (post, index, attachment)
+        for post, status in found
+        for index, attachment in pictures(status)
+    }
+    stored = Image.objects.filter(platform_connection=connection, image_post_id__in=list(wanted))
+
+    def missing(known: Iterable[str]) -> list[Image]:
+        return [
+            _new_image(connection, key, *wanted[key])
+            for key in wanted
+            if key not in known and is_missing(wanted[key][2].description)
+        ]
+
+    images, created = _create_missing(stored, "image_post_id", missing)
+    _remember_originals(images[key] for key in created)
+    for key, image in images.items():
+        if key not in created:
+            _refresh_image(image, *wanted[key])
+    without = [images[key].pk for key in wanted if key in images and is_missing(wanted[key][2].description)]
+    return Ingested(len(found), len(created), without)
+
+
+def _new_image(connection: PlatformConnection, key: str, post: Post, index: int, attachment: Attachment) -> Image:
+    return Image(
+        post=post,
+        platform_connection=connection,
+        platform_type=connection.platform_type,
+        instance_url=connection.instance_url,
+        image_post_id=key,
+        full_image_post_id=column_id(attachment.id, 100)[1],
+        attachment_index=index,
+        original_filename=unquote(urlsplit(attachment.url).path.rpartition("/")[2])[:200] or None,
+        original_caption=attachment.description,
+        remote_alt_text=attachment.description,
+        original_post_date=post.posted_at,
+        width=attachment.width,
+        height=attachment.height,
+        **_addresses(attachment),
+    )
+
+
+def _addresses(attachment: Attachment) -> dict[str, str]:
+    """Where the file is; an address longer than its column gives way to that of the preview."""
+    url = attachment.url if len(attachment.url) <= 1000 else ""
+    return {"image_url": url, "preview_url": attachment.preview_url}
+
+
+def _remember_originals(images: Iterable[Image]) -> None:
+    """What the server had and we count as missing (an emoji, a full stop) is still a text of the image."""
+    CaptionVersion.objects.bulk_create(
+        CaptionVersion(image=image, kind=CaptionVersion.Kind.ORIGINAL, text=image.original_caption)
+        for image in images
+        if image.original_caption
+    )
+
+
+def _refresh_image(image: Image, post: Post, index: int, attachment: Attachment) -> None:
+    """Follow an image that nobody decided: its address, its post ("delete and redraft" keeps the attachment's id)."""
+    if image.status not in {Image.Status.PENDING, Image.Status.ERROR}:
+        return
+    if not is_missing(attachment.description):
+        _close(image, attachment.description or "")
+        return
+    values = {"post_id": post.pk, "attachment_index": index, **_addresses(attachment)}
+    if any(getattr(image, name) != value for name, value in values.items()):
+        Image.objects.filter(pk=image.pk, status=image.status).update(**values)
+
+
+def _close(image: Image, text: str) -> None:
+    """Somebody wrote the alt text on the server: a draft of ours is not wanted any more.
+
+    REJECTED, because nothing of ours is used: POSTED would claim that we wrote it, ERROR that something went wrong.
+    `reviewed_at` stays empty, for nobody reviewed it; the note and the kept text say why.
+    """
+    lock_post(image.post_id)
+    closed = Image.objects.filter(pk=image.pk, status=image.status).update(
+        status=Image.Status.REJECTED,
+        remote_alt_text=text,
+        reviewer_notes=_("The picture has an alt text on the server now; nothing is left to do."),
+        next_attempt_at=None,
+        claimed_by=None,
+        claimed_until=None,
+    )
+    if closed:
+        CaptionVersion.objects.create(image=image, kind=CaptionVersion.Kind.ORIGINAL, text=text)
+        settle_waiting_publications(image.post_id)
+
+
+def _create_missing(
+    stored: models.QuerySet[Row], key: str, missing: Callable[[Iterable[str]], list[Row]]
+) -> tuple[dict[str, Row], set[str]]:
+    """The rows by `key` after creating what `missing` says, and the keys that this call created.
+
+    Not by `update_conflicts`: on MySQL that matches any unique key. Another scan of the same account may be quicker;
+    then the savepoint fails on the unique constraint, and what is missing is looked up again.
+    """
+    for _attempt in range(3):
+        known = {getattr(row, key): row for row in stored.all()}
+        rows = missing(known)
+        if not rows:
+            return known, set()
+        try:
+            with transaction.atomic():
+                stored.model._default_manager.bulk_create(rows)
+        except IntegrityError:
+            continue
+        # Read again: MySQL does not give back the ids of a bulk insert.
+        return {getattr(row, key): row for row in stored.all()}, {getattr(row, key) for row in rows}
+    raise IntegrityError(f"{stored.model._meta.db_table}: other processes keep changing the same rows")
