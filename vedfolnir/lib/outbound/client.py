@@ -153,7 +153,6 @@ def fetch(
     with _Channel(Guard(allowed, timeout, plain_http=True)) as channel:
         channel.guard.start()
         for _ in range(MAX_REDIRECTS + 1):
-            allowed.check(target, plain_http=True)
             request = requests.Request("GET", target.url, headers=headers)
             response = channel.send(request, target.host, max_bytes, skip_redirect_body=True)
             if response.status not in REDIRECTS or "Location" not in response.headers:

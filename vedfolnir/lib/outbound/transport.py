@@ -114,7 +114,7 @@ def _resolve(host: str, port: int) -> list[Address]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):  # unknown, or not a name at all
         return []
-    return [(family, where) for family, _, _, _, where in found if family in (socket.AF_INET, socket.AF_INET6)]
+    return [(family, where) for family, _, _, _, where in found]
 
 
 class _TimedReader(io.RawIOBase):
