@@ -61,7 +61,7 @@ class Internet:
         return real_connect(connection, ("127.0.0.1", self.routes[host, port]))
 
 
-Script = Callable[[socket.socket], None]
+Script = Callable[[socket.socket], object]
 
 
 @contextmanager
@@ -98,13 +98,15 @@ def read_request(connection: socket.socket) -> bytes:
     return data
 
 
-def wait_for_goodbye(connection: socket.socket) -> None:
-    """Return when the client has closed the connection."""
+def wait_for_goodbye(connection: socket.socket) -> int:
+    """Wait until the client has closed the connection, and return how many bytes still came."""
+    taken = 0
     try:
-        while connection.recv(65536):
-            pass
+        while received := connection.recv(65536):
+            taken += len(received)
     except ConnectionResetError:
         pass
+    return taken
 
 
 def make_certificate(directory: Path, name: str) -> Path:
