@@ -25,5 +25,6 @@ def require_readable_credentials() -> None:
         logger.warning("The stored credentials were not checked: the database does not answer or is not migrated yet.")
         return
     finally:
-        connection.close()  # the server forks or starts threads after this
+        if not connection.in_atomic_block:
+            connection.close()  # the server forks or starts threads after this
     readable(stored)

@@ -1,0 +1,42 @@
+"""Speaking for a connected account: `client_for` picks the client of the server's family.
+
+The clients take and return frozen data (`platforms.clients.base`), never models.
+"""
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from platforms.clients.api import DEFAULT_TIMEOUT, Api
+from platforms.clients.base import Capabilities, CredentialsRefused, Instance, PlatformClient
+from platforms.clients.detection import MASTODON, UNKNOWN, capabilities_of
+from platforms.clients.mastodon import MastodonClient
+from platforms.clients.unknown import UnknownClient
+from platforms.fields import CredentialUnreadable, readable
+from vedfolnir.lib.outbound import Timeout
+
+if TYPE_CHECKING:
+    from platforms.models import PlatformConnection
+
+CLIENTS: dict[str, type[MastodonClient] | type[UnknownClient]] = {MASTODON: MastodonClient, UNKNOWN: UnknownClient}
+
+
+def client_for(connection: "PlatformConnection", *, timeout: Timeout = DEFAULT_TIMEOUT) -> PlatformClient:
+    """A client that speaks for `connection`. Close it when done.
+
+    Raises CredentialsRefused when the stored token cannot be decrypted or sent, PlatformRefused when the server's
+    address may not be asked.
+    """
+    try:
+        token = readable(connection.access_token)
+    except CredentialUnreadable as error:
+        raise CredentialsRefused(str(error)) from error
+    api = Api(connection.instance_url, token=token, allow=settings.OUTBOUND_ALLOW, timeout=timeout)
+    client = CLIENTS.get(connection.platform_type, UnknownClient)
+    return client(api, capabilities_for(connection))
+
+
+def capabilities_for(connection: "PlatformConnection") -> Capabilities:
+    """What may be done with `connection`, by the software that its server ran when it was last tested."""
+    instance = Instance(software=connection.software, version=connection.software_version)
+    return capabilities_of(instance, connection.platform_type)

@@ -136,8 +136,11 @@ class PlatformClient(Protocol):
     def instance(self) -> Instance:
         """The server's software and limits."""
 
-    def statuses(self, account_id: str) -> Iterator[Status]:
-        """The account's own posts, newest first, each once, without boosts; pages are fetched as one goes on."""
+    def statuses(self, account_id: str, *, max_id: str | None = None) -> Iterator[Status]:
+        """The account's own posts, newest first, each once, without boosts; pages are fetched as one goes on.
+
+        `max_id` goes on below that post: for a walk that a PlatformUnavailable interrupted.
+        """
 
     def snapshot(self, status_id: str) -> Snapshot:
         """The post and its source as they are now. Raises StatusGone."""
@@ -145,7 +148,10 @@ class PlatformClient(Protocol):
     def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str]) -> None:
         """One edit that gives attachments (by id) their alt texts and keeps everything else of `before`.
 
-        Raises PlatformRefused without having sent anything where the family or the post does not allow it.
+        An empty text takes an alt text away (the server then says null).
+
+        Raises PlatformRefused without having sent anything where the family or the post does not allow it. Any other
+        failure may come after the edit was done (an answer that got lost): take a snapshot and look.
         """
 
     def close(self) -> None:

@@ -1,0 +1,186 @@
+"""Asking a server that speaks the Mastodon API: every failure becomes one of the two platform exceptions.
+
+Their reasons are sentences for the person who looks after the connection, without secrets.
+"""
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
+
+from django.utils.translation import gettext as _
+
+from platforms.clients.base import CredentialsRefused, PlatformError, PlatformRefused, PlatformUnavailable
+from platforms.clients.limits import Budget, retry_after
+from vedfolnir.lib.outbound import HttpClient, OutboundRefused, OutboundUnavailable, Response, Timeout
+from vedfolnir.lib.text import clean_alt_text
+
+WORDS = 300  # characters of a server's own explanation that we pass on
+UNAUTHORIZED = frozenset({401})
+DEFAULT_TIMEOUT = Timeout()
+
+
+class NotFound(PlatformRefused):
+    """The server has no such thing, or not for us."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A good answer: its JSON and its headers (which ignore case)."""
+
+    data: Any
+    headers: Mapping[str, str] = field(repr=False)
+
+
+class Api:
+    """One server, asked with one token. Not for several threads at once.
+
+    `deadline` is a moment of `time.monotonic()` after which no further request begins: for pages that a person waits
+    for. The constructor raises PlatformRefused for an address that may not be asked, CredentialsRefused for a token
+    that cannot be sent.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None = None,
+        allow: Collection[str] = (),
+        timeout: Timeout = DEFAULT_TIMEOUT,
+        deadline: float | None = None,
+    ) -> None:
+        self.host = urlsplit(base_url).netloc
+        self._base_url = base_url
+        self._deadline = deadline
+        self._budget = Budget()
+        try:
+            HttpClient(base_url, allow=allow).close()  # alone, to tell a bad address from a bad token
+        except OutboundRefused as error:
+            raise PlatformRefused(error.reason) from error
+        try:
+            self._http = HttpClient(base_url, token=token, allow=allow, timeout=timeout)
+        except OutboundRefused as error:
+            raise CredentialsRefused(error.reason) from error
+
+    def get(self, path: str, **options: Any) -> Answer:
+        return self.request("GET", path, **options)
+
+    def put(self, path: str, **options: Any) -> Answer:
+        return self.request("PUT", path, **options)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: str = "",
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        bad_token: Collection[int] = UNAUTHORIZED,
+        from_reserve: bool = False,
+    ) -> Answer:
+        """Send one request and return its JSON.
+
+        `scope` is what the token needs for it, named when it is missing; `bad_token` the statuses that mean that the
+        token is not accepted; `from_reserve` lets a request pass that finishes what was begun although the server's
+        budget for us is nearly used up.
+
+        Raises:
+            PlatformUnavailable: the network, 408, 429, 5xx, or the budget is used up.
+            CredentialsRefused, NotFound, PlatformRefused: every other answer that is not JSON of status 2xx.
+        """
+        self._hold_back(from_reserve)
+        try:
+            response = self._http.request(method, path, params=params, json=json)
+        except OutboundUnavailable as error:
+            raise PlatformUnavailable(error.reason) from error
+        except OutboundRefused as error:
+            raise PlatformRefused(error.reason) from error
+        self._budget.note(response.headers)
+        if not 200 <= response.status < 300:
+            raise self._failure(response, scope, bad_token)
+        try:
+            return Answer(response.json(), response.headers)
+        except OutboundRefused as error:
+            raise self._no_json(response) from error
+
+    def _hold_back(self, from_reserve: bool) -> None:
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            raise PlatformUnavailable(_("%(host)s takes too long to answer. Try again later.") % {"host": self.host})
+        if self._budget.pause and not from_reserve:
+            raise PlatformUnavailable(
+                _("%(host)s allows only so many requests, and they are nearly used up. Work goes on later by itself.")
+                % {"host": self.host},
+                retry_after=self._budget.pause,
+            )
+
+    def _failure(self, response: Response, scope: str, bad_token: Collection[int]) -> PlatformError:
+        """The exception that an answer of status 3xx to 5xx means."""
+        if response.status == 429:
+            reason = _("%(host)s asks us to slow down (status 429). Work goes on later by itself.")
+        elif response.status >= 500 or response.status == 408:
+            reason = _("%(host)s is in trouble (status %(status)s). Try again later.")
+        else:
+            return self._refusal(response, scope, bad_token)
+        known = {"host": self.host, "status": response.status}
+        return PlatformUnavailable(reason % known, retry_after=retry_after(response.headers))
+
+    def _refusal(self, response: Response, scope: str, bad_token: Collection[int]) -> PlatformRefused:
+        known = {"host": self.host, "status": response.status, "scope": scope, "words": self._words(response)}
+        if response.status < 400:
+            return self._redirected(response)
+        if response.status in bad_token:
+            return CredentialsRefused(
+                _("%(host)s does not accept the access token. Make a new one there and connect again.") % known
+            )
+        if "html" in response.content_type:
+            return self._no_json(response)
+        if response.status in (404, 410):
+            return NotFound(_("%(host)s does not have what we asked for (status %(status)s). %(words)s") % known)
+        if response.status == 403 and scope and "scope" in self._words(response).casefold():
+            return PlatformRefused(
+                _("The access token lacks the permission “%(scope)s”. Make a new one on %(host)s and connect again.")
+                % known
+            )
+        return PlatformRefused(_("%(host)s refuses what we asked for (status %(status)s). %(words)s") % known)
+
+    def _redirected(self, response: Response) -> PlatformRefused:
+        other = urlsplit(urljoin(response.url, response.headers.get("Location", ""))).netloc
+        if other and other != self.host:
+            known = {"host": self.host, "other": other}
+            return PlatformRefused(
+                _("%(host)s sends us on to %(other)s. If that is your server, connect with that address.") % known
+            )
+        return PlatformRefused(
+            _("%(host)s redirects (status %(status)s) where the Mastodon API answers. Check the address.")
+            % {"host": self.host, "status": response.status}
+        )
+
+    def _no_json(self, response: Response) -> PlatformRefused:
+        text = (
+            _("%(host)s answers with a web page (status %(status)s), not as a server with the Mastodon API does.")
+            if "html" in response.content_type
+            else _("%(host)s answers with something that is not JSON (status %(status)s).")
+        )
+        return PlatformRefused(text % {"host": self.host, "status": response.status} + " " + _("Check the address."))
+
+    def _words(self, response: Response) -> str:
+        """The server's own explanation, cleaned and cut; it is shown as text, never as HTML."""
+        try:
+            data = response.json()
+        except OutboundRefused:
+            return ""
+        said = data.get("error_description") or data.get("error") if isinstance(data, dict) else None
+        words = " ".join(clean_alt_text(said).split()) if isinstance(said, str) else ""
+        return words if len(words) <= WORDS else words[:WORDS] + "…"
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
