@@ -23,6 +23,13 @@ class Family(models.TextChoices):
     UNKNOWN = "unknown", _("Unknown")
 
 
+class AttentionAbout(models.TextChoices):
+    """What would settle why a connection needs attention."""
+
+    CREDENTIALS = "credentials", _("A new access token, or a test that goes well")
+    OTHER = "other", _("A person who looks and says so")
+
+
 class PlatformConnectionQuerySet(TouchingQuerySet["PlatformConnection"]):
     def visible_to(self, user: User) -> Self:
         """Own connections, those that one is a member of, and everything for moderators and admins."""
@@ -73,6 +80,9 @@ class PlatformConnection(models.Model):
     token_expires_at = models.DateTimeField(null=True, blank=True)
     alt_text_limit = models.PositiveIntegerField(_("longest alt text"), null=True, blank=True)
     attention = models.TextField(_("needs attention"), null=True, blank=True)
+    attention_about = models.CharField(
+        max_length=20, choices=AttentionAbout.choices, default="", db_default="", blank=True, editable=False
+    )
     include_private = models.BooleanField(_("include followers-only posts"), default=False, db_default=False)
     include_direct = models.BooleanField(_("include direct messages"), default=False, db_default=False)
     ignore_opt_out = models.BooleanField(_("include posts tagged #noai or #nobot"), default=False, db_default=False)
