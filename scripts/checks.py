@@ -30,7 +30,7 @@ PRODUCTION = {"HTTPS": "true", "BEHIND_PROXY": "true", "REDIS_URL": "redis://127
 CHECKS: dict[str, list[list[str]]] = {
     "format": [["ruff", "format", "--check", "."]],
     "lint": [["ruff", "check", "."]],
-    "templates": [["djlint", "--quiet", "--check", "."], ["djlint", "--quiet", "--lint", "."]],
+    "templates": [["djlint", "--check", "."], ["djlint", "--quiet", "--lint", "."]],
     "types": [["mypy"]],
     "layers": [["lint-imports"]],
     "migrations": [["python", "manage.py", "makemigrations", "--check", "--dry-run"]],

@@ -43,7 +43,7 @@ def make_env(folder: Path) -> bool:
         return False
     if database.exists():
         raise KeyLost(LOST_KEY.format(database=database, env=env, folder=folder))
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     content = CONTENT.format(
         secret_key=secrets.token_urlsafe(50),
         encryption_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),

@@ -352,11 +352,11 @@ def run_command(command: Sequence[str], variables: dict[str, str]) -> int:
     """
     child = subprocess.Popen(command, env=os.environ | variables)
     interrupted = False
+    status: int | None = None
     try:
-        while True:
+        while status is None:
             try:
                 status = child.wait()
-                break
             except KeyboardInterrupt:
                 interrupted = True
     finally:

@@ -15,7 +15,7 @@ fail() {
 
 # Run quietly; on failure show the end of what it said.
 quietly() {
-  mkdir -p "$DATA"
+  [ -d "$DATA" ] || mkdir -p -m 700 "$DATA" || exit 1
   if ! "$@" </dev/null >>"$SETUP_LOG" 2>&1; then
     tail -n 20 "$SETUP_LOG" >&2
     say "This failed: $*" >&2
