@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
@@ -24,8 +25,20 @@ username_is_plain = RegexValidator(
 
 
 class UserManager(BaseUserManager["User"]):
+    def working(self) -> "models.QuerySet[User]":
+        """Who may sign in."""
+        return self.filter(is_active=True, is_approved=True)
+
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(username_key=(username or "").lower())
+
+    def by_login(self, name: str) -> "User | None":
+        """The person whom `name`, a user name or an email address in any case, signs in. One query, by an index."""
+        key = "email_key" if "@" in name else "username_key"  # no user name has an @
+        name = name.strip().lower()
+        user = self.filter(**{key: name}).first()
+        # MySQL's collation also finds "admin" by "ádmin".
+        return user if user is not None and getattr(user, key).lower() == name else None
 
     def create_user(
         self, username: str, email: str, password: str | None = None, *, role: str = Role.VIEWER, **fields: Any
@@ -65,7 +78,7 @@ class User(AbstractBaseUser):
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS = ("email",)
+    REQUIRED_FIELDS = ["email"]
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -76,6 +89,22 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.username
+
+    def clean(self) -> None:
+        """Names are unique whatever their case.
+
+        Addresses are kept in lower case: SQLite's LOWER, which makes the unique key, knows ASCII only.
+        """
+        super().clean()
+        self.email = self.email.lower()
+        others = User.objects.exclude(pk=self.pk)
+        taken = {}
+        if others.filter(username_key=self.username.lower()).exists():
+            taken["username"] = _("This user name is taken.")
+        if others.filter(email_key=self.email).exists():
+            taken["email"] = _("This address has an account.")
+        if taken:
+            raise ValidationError(taken)
 
     def can(self, ability: Ability) -> bool:
         """Whether this person may: inactive or unapproved people may nothing."""
@@ -103,6 +132,10 @@ class User(AbstractBaseUser):
 class UserSessionQuerySet(TouchingQuerySet["UserSession"]):
     def alive(self, now: datetime | None = None) -> Self:
         return self.filter(is_active=True, expires_at__gt=now or timezone.now())
+
+    def end(self) -> int:
+        """End these sessions at once, wherever they are open; how many were active."""
+        return self.filter(is_active=True).update(is_active=False, session_data="")
 
 
 class UserSession(models.Model):

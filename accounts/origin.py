@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -15,7 +16,8 @@ class Origin:
     user_agent: str | None = None
 
 
-_current: ContextVar[Origin] = ContextVar("origin", default=Origin())
+_nowhere = Origin()
+_current: ContextVar[Origin] = ContextVar("origin", default=_nowhere)
 
 
 def current() -> Origin:
@@ -24,16 +26,28 @@ def current() -> Origin:
 
 
 def of_request(request: HttpRequest) -> Origin:
-    """Address (behind the configured proxy: the one that the proxy saw) and browser of `request`."""
-    address = request.META.get("REMOTE_ADDR") or None
-    forwarded = request.headers.get("X-Forwarded-For", "")
-    if settings.BEHIND_PROXY and forwarded:
-        address = forwarded.rpartition(",")[2].strip()
-    return Origin((address or "")[:45] or None, request.headers.get("User-Agent", "")[:1000] or None)
+    """Address (behind the configured proxy: the one that the proxy saw) and browser of `request`.
+
+    A proxy adds the address that it saw at the end of X-Forwarded-For; what stands before it, anybody can write.
+    """
+    address = request.META.get("REMOTE_ADDR", "")
+    if settings.BEHIND_PROXY:
+        forwarded = request.headers.get("X-Forwarded-For", "")
+        address = forwarded.rpartition(",")[2].strip() or address
+    return Origin(_address(address), request.headers.get("User-Agent", "")[:1000] or None)
+
+
+def _address(text: str) -> str | None:
+    """`text` as an address in one spelling, at most 45 characters; None for anything else (a Unix socket has none)."""
+    try:
+        return str(ip_address(text.partition("%")[0]))
+    except ValueError:
+        return None
 
 
 @contextmanager
 def serving(request: HttpRequest) -> Iterator[Origin]:
+    """Makes `request` the current one for the audit log."""
     origin = of_request(request)
     token = _current.set(origin)
     try:

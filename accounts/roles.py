@@ -23,6 +23,17 @@ class Ability(StrEnum):
     MANAGE_PEOPLE = "manage_people"  # users, roles, memberships, settings
 
 
+# What the page of one's own account says.
+ABILITY_TEXTS = {
+    Ability.READ: _("See the connections that you own or are a member of, their pictures and tasks"),
+    Ability.DECIDE: _("Approve, edit and reject alt texts, publish and undo"),
+    Ability.CONNECT: _("Connect accounts of your own, test and remove them"),
+    Ability.GENERATE: _("Start and cancel tasks"),
+    Ability.SEE_ALL: _("See and manage other people's connections, queues and tasks"),
+    Ability.STAFF: _("Enter the admin"),
+    Ability.MANAGE_PEOPLE: _("Manage people, roles, memberships and settings"),
+}
+
 ABILITIES: dict[str, frozenset[Ability]] = {
     Role.VIEWER: frozenset({Ability.READ}),
     Role.REVIEWER: frozenset({Ability.READ, Ability.DECIDE, Ability.CONNECT, Ability.GENERATE}),
@@ -43,7 +54,19 @@ MODERATOR_ADMIN: dict[str, frozenset[str]] = {
 }
 
 # What nobody changes by hand, admins included.
-READ_ONLY_ADMIN = frozenset({"accounts.auditlog", "captions.captionversion", "processing.processingrun"})
+READ_ONLY_ADMIN = frozenset(
+    {
+        "accounts.auditlog",
+        "accounts.setting",  # nothing reads them yet
+        "accounts.systemrequest",  # nothing writes them yet
+        "accounts.usersession",  # an action ends them
+        "captions.captionversion",
+        "processing.processingrun",
+    }
+)
+
+# Rows that take much with them: they are switched off instead, by everybody.
+NEVER_DELETED = frozenset({"accounts.user"})
 
 
 def allows(role: str, ability: Ability) -> bool:
@@ -55,7 +78,7 @@ def allows_admin(role: str, permission: str) -> bool:
     app, _dot, codename = permission.partition(".")
     verb, _underscore, model = codename.partition("_")
     name = f"{app}.{model}"
-    if name in READ_ONLY_ADMIN and verb != "view":
+    if (name in READ_ONLY_ADMIN and verb != "view") or (name in NEVER_DELETED and verb == "delete"):
         return False
     if role == Role.ADMIN:
         return True

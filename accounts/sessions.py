@@ -1,7 +1,7 @@
 """The session engine: a row of `user_sessions` for everybody who is signed in, a signed cookie for everybody else.
 
 A visitor who never signs in never touches the database. The row is read by its unique index at each request and not
-cached, so that ending a session ends it at once, in every process.
+cached, so that ending a session ends it at once, in every process (docs/decisions.md).
 """
 
 from datetime import timedelta
@@ -10,17 +10,18 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY
-from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
+from django.contrib.sessions.backends.base import VALID_KEY_CHARS, CreateError, SessionBase, UpdateError
 from django.core import signing
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 
 from accounts import origin
-from accounts.models import UserSession
+from accounts.models import UserSession, UserSessionQuerySet
 
 TOUCH_EVERY = timedelta(minutes=1)
 SALT = "accounts.sessions"
-ANONYMOUS = "a:"
+ANONYMOUS = "a:"  # no key of a row has a colon
 
 
 def digest(session_key: str) -> str:
@@ -33,13 +34,23 @@ class SessionStore(SessionBase):
 
     _row: UserSession | None = None
     _is_new = False
+    _origin = origin.Origin()
 
     @property
     def _is_anonymous(self) -> bool:
         return not self._session_key or self._session_key.startswith(ANONYMOUS)
 
-    def _digest(self) -> str:
-        return digest(self._session_key or "")
+    @property
+    def row(self) -> UserSession | None:
+        """The session's row; None for a visitor, and until a new session is saved."""
+        self.get(SESSION_KEY)  # loads it, if nobody asked yet
+        return self._row
+
+    def is_empty(self) -> bool:
+        """Also a visitor whose session holds nothing any more: the cookie goes away."""
+        if self._session_key and not hasattr(self, "_session_cache"):
+            return False  # not looked at in this request
+        return self._is_anonymous and not getattr(self, "_session_cache", {})
 
     def load(self) -> dict[str, Any]:
         loaded = self._load_cookie() if self._is_anonymous else self._load_row()
@@ -59,63 +70,76 @@ class SessionStore(SessionBase):
         return data if isinstance(data, dict) and SESSION_KEY not in data else None
 
     def _load_row(self) -> dict[str, Any] | None:
-        self._row = UserSession.objects.alive().filter(session_id=self._digest()).first()
-        return self.decode(self._row.session_data) if self._row else None
+        row = self._alive_row().first()
+        data = self.decode(row.session_data) if row else {}
+        # The data is signed, but not for this row: one person's must not open another's.
+        if row is None or data.get(SESSION_KEY) != str(row.user_id):
+            return None
+        self._row = row
+        return data
 
     def exists(self, session_key: str) -> bool:
         return UserSession.objects.filter(session_id=digest(session_key)).exists()
 
     def create(self) -> None:
-        self._session_key = self._get_new_session_key()
+        """A new key; its row is written by `save()`, once it is known whose it is."""
+        self._session_key = get_random_string(32, VALID_KEY_CHARS)
+        self._origin = origin.current()  # the middleware saves when the request's origin is forgotten
+        self._row = None
         self._is_new = True
         self.modified = True
 
     def save(self, must_create: bool = False) -> None:
-        data = self._get_session(no_load=must_create)
+        data: dict[str, Any] = self._get_session(no_load=must_create)  # type: ignore[attr-defined]
         user_id = data.get(SESSION_KEY)
         if user_id is None:
+            if not self._is_anonymous and not self._is_new:
+                self.delete()  # nobody is signed in any more
             self._session_key = ANONYMOUS + signing.dumps(data, salt=SALT, compress=True)
+            self._row = None
+            self._is_new = False
             return
         if self._is_anonymous:
             self.create()
         if must_create or self._is_new:
-            self._insert(int(user_id), data)
+            self._insert(int(user_id), data, CreateError if must_create else UpdateError)
         elif not self._alive_row().update(session_data=self.encode(data), expires_at=self.get_expiry_date()):
             raise UpdateError  # the session was ended meanwhile: do not bring it back
 
-    def _insert(self, user_id: int, data: dict[str, Any]) -> None:
-        source = origin.current()
+    def _insert(self, user_id: int, data: dict[str, Any], failure: type[Exception]) -> None:
         try:
             with transaction.atomic():
                 self._row = UserSession.objects.create(
-                    session_id=self._digest(),
+                    session_id=digest(self._session_key or ""),
                     user_id=user_id,
                     expires_at=self.get_expiry_date(),
                     session_data=self.encode(data),
-                    ip_address=source.ip_address,
-                    user_agent=source.user_agent,
+                    ip_address=self._origin.ip_address,
+                    user_agent=self._origin.user_agent,
                 )
         except IntegrityError as error:
-            raise CreateError from error
+            raise failure from error  # the person is gone
         self._is_new = False
 
-    def _alive_row(self) -> Any:
-        return UserSession.objects.alive().filter(session_id=self._digest())
+    def _alive_row(self) -> UserSessionQuerySet:
+        return UserSession.objects.alive().filter(session_id=digest(self._session_key or ""))
 
     def touch(self) -> None:
         """Note that the session is in use; at most one write a minute."""
         now = timezone.now()
-        if self._row is not None and now - self._row.last_activity >= TOUCH_EVERY:
-            source = origin.current()
-            self._alive_row().update(last_activity=now, ip_address=source.ip_address, user_agent=source.user_agent)
+        if self._row is None or now - self._row.last_activity < TOUCH_EVERY:
+            return
+        source = origin.current()
+        # Asked again in the query: requests of one page arrive together, one of them writes.
+        self._alive_row().filter(last_activity__lte=now - TOUCH_EVERY).update(
+            last_activity=now, ip_address=source.ip_address, user_agent=source.user_agent
+        )
 
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self._session_key
         if key and not key.startswith(ANONYMOUS):
-            UserSession.objects.filter(session_id=digest(key)).update(is_active=False, session_data="")
+            UserSession.objects.filter(session_id=digest(key)).end()
 
     @classmethod
     def clear_expired(cls) -> None:
-        UserSession.objects.filter(expires_at__lte=timezone.now(), is_active=True).update(
-            is_active=False, session_data=""
-        )
+        UserSession.objects.filter(expires_at__lte=timezone.now()).end()

@@ -1,4 +1,4 @@
-"""Django's own sign-in signals write the audit log, so that every door does: the page's and the admin's."""
+"""Django's own sign-in signals write the audit log, so that every door does: the page's and the command line's."""
 
 from typing import Any
 
@@ -22,9 +22,6 @@ def signed_out(sender: Any, user: User | None, **_: Any) -> None:
 
 @receiver(user_login_failed)
 def sign_in_failed(sender: Any, credentials: dict[str, Any], **_: Any) -> None:
-    tried = credentials.get("username") or credentials.get("email") or ""
-    known = (
-        User.objects.filter(username_key=tried.lower()).first() or User.objects.filter(email_key=tried.lower()).first()
-    )
+    known = User.objects.by_login(credentials.get("username") or credentials.get("email") or "")
     # The name as typed may be a password in the wrong box: only a known account is named.
     audit.record("sign_in_failed", actor=None, entity=known)
