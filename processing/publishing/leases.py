@@ -1,13 +1,13 @@
 """Taking a publication, and writing to it only for as long as it is ours."""
 
 from datetime import datetime, timedelta
-from random import uniform
 
 from django.db import transaction
 from django.utils import timezone
 
 from captions.models import Publication
 from platforms.models import PlatformConnection
+from processing import backoff
 
 REQUEST_LIMIT = timedelta(seconds=30)  # the total time of one request (vedfolnir.lib.outbound.Timeout)
 LEASE = 10 * REQUEST_LIMIT  # twice what the at most five requests of one attempt take
@@ -56,10 +56,5 @@ def require_time_for_a_write(publication: Publication) -> None:
 
 
 def next_attempt(failures: int, retry_after: float | None) -> datetime:
-    """When to try again: the server's wish, or doubling delays with full jitter."""
-    if retry_after is not None:
-        wait = timedelta(seconds=min(retry_after, RETRY_MOST.total_seconds()))
-    else:
-        most = min(RETRY_FIRST * 2 ** min(failures, 10), RETRY_MOST)
-        wait = RETRY_FIRST / 2 + most * uniform(0, 1)  # noqa: S311  (spreads load, keeps no secret)
-    return timezone.now() + wait
+    """When to try again: growing delays, and never before the server's own wish."""
+    return backoff.next_attempt(failures, first=RETRY_FIRST, most=RETRY_MOST, retry_after=retry_after)

@@ -1,0 +1,394 @@
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from django.test import TestCase
+from django.utils import timezone
+
+from accounts.models import AuditLog, User
+from captions import actions
+from captions.models import CaptionVersion, Image, Post, Publication
+from platforms.clients import client_for
+from platforms.clients.base import PlatformClient, Snapshot
+from platforms.models import Family, PlatformConnection
+from platforms.sandbox.testing import Picture, SandboxHandle
+from processing.publishing import Result, leases, publish_publication, requests
+from processing.tests import cast
+
+TEXT = "Five  spaces\n\nand a blank line, #Hafen and https://example.org/?a=1&b=2 <3 &amp; @friend"
+
+
+class PublishingCase(TestCase):
+    sandbox: SandboxHandle
+    reviewer: User
+    connection: PlatformConnection
+
+    def setUp(self) -> None:
+        stack = ExitStack()
+        self.addCleanup(stack.close)
+        self.sandbox = stack.enter_context(cast.open_sandbox())
+        self.reviewer = cast.make_user("rita")
+        self.connection = cast.connect(self.reviewer, self.sandbox)
+
+    def approved(self, status_id: str, connection: PlatformConnection | None = None) -> tuple[Post, dict[str, str]]:
+        post, images = cast.drafted_post(connection or self.connection, self.sandbox, status_id)
+        return post, cast.approve_all(images, self.reviewer)
+
+    def writes(self) -> int:
+        return len(self.sandbox.requests(method="PUT"))
+
+    def alt_texts(self, status_id: str) -> list[str | None]:
+        return [one["description"] for one in self.sandbox.status(status_id)["media_attachments"]]
+
+    def lapse(self, publication: Publication) -> None:
+        """The worker that held it is gone, and so is its time."""
+        long_ago = timezone.now() - 2 * leases.LEASE
+        Publication.objects.filter(pk=publication.pk).update(next_attempt_at=long_ago, leased_until=long_ago)
+
+
+class WriteTests(PublishingCase):
+    def test_it_writes_the_alt_texts_and_nothing_else_changes(self) -> None:
+        pictures = [
+            Picture(),
+            Picture("Mine: an old harbour.", focus="0.5,-0.25"),
+            Picture(focus="-0.1,0.2"),
+            Picture(),
+        ]
+        status_id = self.sandbox.add_status(
+            TEXT,
+            pictures=pictures,
+            spoiler_text="harbour, boats",
+            sensitive=True,
+            language="de",
+            visibility="unlisted",
+            quote_policy="followers",
+        )
+        before = self.sandbox.status(status_id)
+        _post, texts = self.approved(status_id)
+
+        result = publish_publication(cast.only_publication().pk)
+
+        after = self.sandbox.status(status_id)
+        self.assertEqual(result, Result.POSTED)
+        self.assertEqual(
+            [one["id"] for one in after["media_attachments"]], [one["id"] for one in before["media_attachments"]]
+        )
+        for was, now in zip(before["media_attachments"], after["media_attachments"], strict=True):
+            self.assertEqual(now, {**was, "description": texts.get(was["id"], was["description"])})
+        changed = {"media_attachments", "edited_at"}
+        self.assertEqual(
+            {k: v for k, v in after.items() if k not in changed}, {k: v for k, v in before.items() if k not in changed}
+        )
+        self.assertEqual(self.sandbox.edits(status_id), 1)
+
+    def test_the_rows_say_posted_only_after_it_was_read_back(self) -> None:
+        status_id = self.sandbox.add_status(pictures=2)
+        post, texts = self.approved(status_id)
+
+        publish_publication(cast.only_publication().pk)
+
+        publication = cast.only_publication()
+        self.assertEqual(publication.status, Publication.Status.POSTED)
+        self.assertIsNotNone(publication.verified_at)
+        self.assertEqual(publication.texts, texts)
+        self.assertEqual(set(post.images.values_list("status", flat=True)), {Image.Status.POSTED})
+        self.assertEqual(CaptionVersion.objects.filter(kind=CaptionVersion.Kind.PUBLISHED).count(), 2)
+        self.assertTrue(AuditLog.objects.filter(action="published").exists())
+        post.refresh_from_db()
+        self.assertEqual(post.edited_at, self.sandbox.status(status_id)["edited_at"])
+
+    def test_a_second_call_writes_nothing(self) -> None:
+        status_id = self.sandbox.add_status()
+        self.approved(status_id)
+        pk = cast.only_publication().pk
+        publish_publication(pk)
+
+        self.assertEqual(publish_publication(pk), Result.NOT_DUE)
+        self.assertEqual(self.writes(), 1)
+
+    def test_a_text_that_is_there_already_is_not_written_again(self) -> None:
+        status_id = self.sandbox.add_status()
+        _post, texts = self.approved(status_id)
+        with self.client_of(self.connection) as client:
+            client.write_alt_texts(client.snapshot(status_id), texts)
+
+        self.assertEqual(publish_publication(cast.only_publication().pk), Result.POSTED)
+        self.assertEqual(self.writes(), 1)
+
+    def test_a_picture_approved_meanwhile_gets_a_publication_of_its_own(self) -> None:
+        status_id = self.sandbox.add_status(pictures=2)
+        post, images = cast.drafted_post(self.connection, self.sandbox, status_id)
+        late = images[1]
+        Image.objects.filter(pk=late.pk).update(status=Image.Status.ERROR)
+        cast.approve_all(images[:1], self.reviewer)
+
+        class Approving(Wrapper):
+            def write_alt_texts(inner, before: Snapshot, texts: Mapping[str, str]) -> None:  # noqa: N805
+                Image.objects.filter(pk=late.pk).update(status=Image.Status.PENDING)
+                actions.approve(Image.objects.get(pk=late.pk), text="A late text.", reviewer=self.reviewer)
+                super().write_alt_texts(before, texts)
+
+        first = cast.only_publication()
+        publish_publication(first.pk, client_factory=lambda row: Approving(client_for(row)))
+        second = Publication.objects.exclude(pk=first.pk).get()
+
+        self.assertEqual(publish_publication(second.pk), Result.POSTED)
+        self.assertEqual(self.alt_texts(status_id)[1], "A late text.")
+        self.assertEqual(set(post.images.values_list("status", flat=True)), {Image.Status.POSTED})
+
+    def client_of(self, connection: PlatformConnection) -> "Closing":
+        return Closing(client_for(connection))
+
+
+class RefusalTests(PublishingCase):
+    def assert_refused(self, reason: str, *, writes: int = 0) -> Publication:
+        publication = cast.only_publication()
+        self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
+        publication.refresh_from_db()
+        self.assertEqual(publication.status, Publication.Status.REFUSED)
+        self.assertIn(reason, publication.error)
+        self.assertEqual(self.writes(), writes)
+        self.assertEqual(set(publication.post.images.values_list("status", flat=True)), {Image.Status.APPROVED})
+        return publication
+
+    def test_a_post_with_a_poll_is_never_edited(self) -> None:
+        self.approved(self.sandbox.add_status(poll=["yes", "no"]))
+        self.assert_refused("poll")
+
+    def test_a_deleted_post_is_said_to_be_gone(self) -> None:
+        status_id = self.sandbox.add_status()
+        self.approved(status_id)
+        self.sandbox.delete_status(status_id)
+        self.assert_refused("delete")
+
+    def test_a_post_edited_since_the_review_is_left_alone_until_a_person_has_looked(self) -> None:
+        status_id = self.sandbox.add_status("Before.")
+        post, _texts = self.approved(status_id)
+        self.sandbox.edit_text(status_id, "After.")
+        publication = self.assert_refused("edited after it was reviewed")
+        post.refresh_from_db()
+        self.assertEqual(post.post_content, "After.")
+
+        requests.retry(cast.only_publication(), user=self.reviewer)
+
+        self.assertEqual(publish_publication(publication.pk), Result.POSTED)
+        self.assertEqual(self.sandbox.status(status_id)["text"], "After.")
+
+    def test_an_alt_text_that_somebody_else_wrote_is_never_overwritten(self) -> None:
+        status_id = self.sandbox.add_status()
+        post, texts = self.approved(status_id)
+        client = client_for(self.connection)
+        client.write_alt_texts(client.snapshot(status_id), dict.fromkeys(texts, "By the author."))
+        client.close()
+        Publication.objects.update(seen_edited_at=self.sandbox.status(status_id)["edited_at"])
+
+        self.assert_refused("somebody else wrote", writes=1)
+        self.assertEqual(self.alt_texts(status_id), ["By the author."])
+        self.assertEqual(post.images.get().status, Image.Status.APPROVED)
+
+    def test_other_software_is_never_written_to(self) -> None:
+        status_id = self.sandbox.add_status()
+        PlatformConnection.objects.update(platform_type=Family.UNKNOWN, software="gotosocial")
+        self.approved(status_id, PlatformConnection.objects.get())
+        self.assert_refused("gotosocial")
+
+    def test_an_edit_that_the_server_lost_raises_an_alarm_and_stops_the_queue(self) -> None:
+        status_id = self.sandbox.add_status(pictures=2)
+        self.approved(status_id)
+        self.approved(self.sandbox.add_status())
+        lost, other = Publication.objects.order_by("pk")
+        self.sandbox.fault("drop_alt", method="PUT", path_prefix=f"/api/v1/statuses/{status_id}")
+
+        self.assertEqual(publish_publication(lost.pk), Result.REFUSED)
+
+        lost.refresh_from_db()
+        self.connection.refresh_from_db()
+        self.assertIn("alt text", lost.error)
+        self.assertTrue(self.connection.attention)
+        self.assertEqual(publish_publication(other.pk), Result.NOT_DUE)
+        self.assertTrue(AuditLog.objects.filter(action="publication_alarm").exists())
+
+
+class TroubleTests(PublishingCase):
+    def test_an_outage_is_tried_again_later_and_the_post_is_edited_once(self) -> None:
+        status_id = self.sandbox.add_status()
+        self.approved(status_id)
+        publication = cast.only_publication()
+        self.sandbox.fault(503, path_prefix="/api/v1/statuses", times=1)
+
+        self.assertEqual(publish_publication(publication.pk), Result.LATER)
+        publication.refresh_from_db()
+        self.assertEqual((publication.status, publication.failures), (Publication.Status.QUEUED, 1))
+        self.assertTrue(publication.error)
+        self.assertEqual(publish_publication(publication.pk), Result.NOT_DUE)
+
+        self.lapse(publication)
+        self.assertEqual(publish_publication(publication.pk), Result.POSTED)
+        self.assertEqual(self.sandbox.edits(status_id), 1)
+
+    def test_the_wait_that_the_server_asks_for_is_kept(self) -> None:
+        self.approved(self.sandbox.add_status())
+        publication = cast.only_publication()
+        self.sandbox.fault(429, path_prefix="/api/v1/statuses", retry_after=600)
+        asked = timezone.now()
+
+        publish_publication(publication.pk)
+
+        publication.refresh_from_db()
+        assert publication.next_attempt_at is not None
+        self.assertGreaterEqual((publication.next_attempt_at - asked).total_seconds(), 600)
+
+    def test_it_gives_up_after_many_failures_with_the_reason(self) -> None:
+        self.approved(self.sandbox.add_status())
+        Publication.objects.update(failures=leases.FAILURES_MOST - 1)
+        self.sandbox.fault(503, path_prefix="/api/v1/statuses")
+
+        self.assertEqual(publish_publication(cast.only_publication().pk), Result.REFUSED)
+        self.assertIn(str(leases.FAILURES_MOST), cast.only_publication().error)
+
+    def test_a_revoked_token_loses_nothing_and_tells_the_owner(self) -> None:
+        self.approved(self.sandbox.add_status())
+        self.sandbox.revoke(self.sandbox.token)
+        publication = cast.only_publication()
+
+        self.assertEqual(publish_publication(publication.pk), Result.LATER)
+        publication.refresh_from_db()
+        self.connection.refresh_from_db()
+        self.assertEqual(publication.status, Publication.Status.QUEUED)
+        self.assertTrue(self.connection.attention)
+
+        self.connection.access_token = self.sandbox.issue_token()
+        self.connection.attention = None
+        self.connection.save(update_fields=["access_token", "attention"])
+        self.assertEqual(publish_publication(publication.pk), Result.POSTED)
+
+
+class CrashTests(PublishingCase):
+    def test_a_worker_that_dies_right_after_the_edit_leaves_it_to_be_found(self) -> None:
+        status_id = self.sandbox.add_status(pictures=2)
+        self.approved(status_id)
+        publication = cast.only_publication()
+        with self.assertRaises(Killed):
+            publish_publication(publication.pk, client_factory=lambda row: DyingAfterTheWrite(client_for(row)))
+        self.lapse(publication)
+
+        self.assertEqual(publish_publication(publication.pk), Result.POSTED)
+        self.assertEqual((self.writes(), self.sandbox.edits(status_id)), (1, 1))
+
+    def test_a_worker_that_wakes_after_its_lease_writes_nothing(self) -> None:
+        self.approved(self.sandbox.add_status())
+        publication = cast.only_publication()
+
+        class Slow(Wrapper):
+            def snapshot(inner, status_id: str) -> Snapshot:  # noqa: N805
+                found = super().snapshot(status_id)
+                self.lapse(publication)
+                return found
+
+        result = publish_publication(publication.pk, client_factory=lambda row: Slow(client_for(row)))
+
+        self.assertEqual((result, self.writes()), (Result.LEASE_LOST, 0))
+        self.assertEqual(publish_publication(publication.pk), Result.POSTED)
+        self.assertEqual(self.writes(), 1)
+
+    def test_one_account_has_one_writer_at_a_time(self) -> None:
+        self.approved(self.sandbox.add_status())
+        self.approved(self.sandbox.add_status())
+        first, second = Publication.objects.order_by("pk")
+        self.assertIsNotNone(leases.claim(first.pk))
+
+        self.assertEqual(publish_publication(second.pk), Result.NOT_DUE)
+        self.lapse(first)
+        self.assertEqual(publish_publication(second.pk), Result.POSTED)
+
+
+class UndoTests(PublishingCase):
+    def published(self, **values: Any) -> tuple[str, Publication]:
+        status_id = self.sandbox.add_status(TEXT, pictures=[Picture(), Picture("Mine."), Picture("🎉")], **values)
+        self.approved(status_id)
+        publication = cast.only_publication()
+        self.assertEqual(publish_publication(publication.pk), Result.POSTED)
+        publication.refresh_from_db()
+        return status_id, publication
+
+    def test_it_puts_the_alt_texts_back_as_they_were(self) -> None:
+        status_id, publication = self.published(spoiler_text="boats", sensitive=True, language="fr")
+        requests.request_undo(publication, user=self.reviewer)
+
+        self.assertEqual(publish_publication(publication.pk), Result.UNDONE)
+
+        after = self.sandbox.status(status_id)
+        self.assertEqual([text or None for text in self.alt_texts(status_id)], [None, "Mine.", "🎉"])
+        self.assertEqual((after["text"], after["spoiler_text"], after["language"]), (TEXT, "boats", "fr"))
+        self.assertEqual(publication.post.images.get().status, Image.Status.APPROVED)
+        self.assertTrue(AuditLog.objects.filter(action="publication_undone").exists())
+
+    def test_a_text_changed_since_is_left_alone(self) -> None:
+        status_id, publication = self.published()
+        client = client_for(self.connection)
+        now = client.snapshot(status_id)
+        client.write_alt_texts(now, {now.status.attachments[0].id: "Better."})
+        client.close()
+        requests.request_undo(publication, user=self.reviewer)
+
+        self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
+        publication.refresh_from_db()
+        self.assertEqual(publication.status, Publication.Status.POSTED)
+        self.assertIn("changed on the server", publication.error)
+        self.assertEqual(self.alt_texts(status_id)[0], "Better.")
+
+    def test_an_outsider_may_not_ask_for_it(self) -> None:
+        _status_id, publication = self.published()
+        with self.assertRaises(requests.RequestRefused):
+            requests.request_undo(publication, user=cast.make_user("otto"))
+
+    def test_what_was_undone_goes_out_again_only_when_a_person_asks(self) -> None:
+        status_id, publication = self.published()
+        requests.request_undo(publication, user=self.reviewer)
+        publish_publication(publication.pk)
+
+        again = actions.publish_now(publication.post, user=self.reviewer)
+
+        self.assertEqual(publish_publication(again.pk), Result.POSTED)
+        self.assertEqual(self.sandbox.edits(status_id), 3)
+
+
+class Killed(BaseException):
+    """Stands in for kill -9: nothing after it runs, and nobody catches it."""
+
+
+class Wrapper:
+    """A real client with one thing added."""
+
+    def __init__(self, client: PlatformClient) -> None:
+        self.client = client
+        self.capabilities = client.capabilities
+
+    def snapshot(self, status_id: str) -> Snapshot:
+        return self.client.snapshot(status_id)
+
+    def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str]) -> None:
+        self.client.write_alt_texts(before, texts)
+
+    def close(self) -> None:
+        self.client.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.client, name)
+
+
+class DyingAfterTheWrite(Wrapper):
+    def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str]) -> None:
+        super().write_alt_texts(before, texts)
+        raise Killed
+
+
+class Closing:
+    def __init__(self, client: PlatformClient) -> None:
+        self.client = client
+
+    def __enter__(self) -> PlatformClient:
+        return self.client
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
