@@ -1,6 +1,6 @@
 """The commands of docker-compose.yml, to be run as they stand there."""
 
-import shlex
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,19 +8,31 @@ import yaml
 
 from vedfolnir.tests.live import ROOT
 
+VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\})")
+
 
 def services() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
     return found
 
 
-def command_of(service: str, *, bind: str = "", schedule: Path | None = None) -> list[str]:
-    """A service's command word for word, but for the address that it listens on and where beat keeps its clock."""
-    command = services()[service]["command"]
-    words = shlex.split(command) if isinstance(command, str) else [str(word) for word in command]
-    for option, value in (("--bind", bind), ("--schedule", schedule)):
-        if value and option in words:
-            words[words.index(option) + 1] = str(value)
-        elif value and any(word.startswith(f"{option}=") for word in words):
-            words = [f"{option}={value}" if word.startswith(f"{option}=") else word for word in words]
+def filled_in(text: str) -> str:
+    """The text with its variables replaced as Compose does it, by their defaults or by `x`."""
+
+    def value(match: re.Match[str]) -> str:
+        if not match["name"]:
+            return "$"
+        return match["rest"] if match["kind"] == "-" else "x"
+
+    return VARIABLE.sub(value, text)
+
+
+def command_of(service: str, *, bind: str = "", state: Path | None = None) -> list[str]:
+    """A service's command word for word, but for where it listens (`bind`) and where beat keeps its files (`state`)."""
+    words = [filled_in(str(word)) for word in services()[service]["command"]]
+    instead = {"--bind": bind, "--schedule": state and state / "beat", "--pidfile": state and state / "beat.pid"}
+    for number, word in enumerate(words):
+        option, equals, _value = word.partition("=")
+        if equals and instead.get(option):
+            words[number] = f"{option}={instead[option]}"
     return words

@@ -42,7 +42,7 @@ def installation_with_work(folder: Path) -> Iterator[tuple[Installation, Sandbox
 
 def workers(live: Installation, folder: Path) -> list[Process]:
     return [
-        live.start(name, *command_of(name, schedule=folder / "beat"))
+        live.start(name, *command_of(name, state=folder))
         for name in ("worker-io", "worker-captions", "beat")
     ]
 
@@ -130,7 +130,7 @@ def test_a_publisher_that_wakes_after_its_lease_changes_nothing(tmp_path: Path) 
         approve_everything(live)
         sandbox.fault("slow", method="GET", path_prefix="/api/v1/statuses/", times=1, delay_ms=1500)
         sleeper = live.start("worker-io", *command_of("worker-io"))
-        beat = live.start("beat", *command_of("beat", schedule=tmp_path / "beat"))
+        beat = live.start("beat", *command_of("beat", state=tmp_path))
         live.wait_for("SELECT COUNT(*) FROM publications WHERE leased_until > UTC_TIMESTAMP(6)")
         sleeper.signal(signal.SIGSTOP)
         assert sandbox.requests(method="PUT") == []
@@ -151,7 +151,7 @@ def test_a_describer_that_wakes_after_its_lease_changes_nothing(tmp_path: Path) 
         sleeper = live.start("worker-captions", *command_of("worker-captions"))
         others = [
             live.start("worker-io", *command_of("worker-io")),
-            live.start("beat", *command_of("beat", schedule=tmp_path / "beat")),
+            live.start("beat", *command_of("beat", state=tmp_path)),
         ]
         live.wait_for(IN_HAND)
         sleeper.signal(signal.SIGSTOP)

@@ -28,7 +28,7 @@ def test_the_whole_way_on_mariadb_and_redis_by_the_commands_of_the_compose_file(
         password = password_of("reviewer", live.manage("create_demo_data", "--sandbox-url", sandbox.url))
         live.start("web", *command_of("web", bind=f"127.0.0.1:{port}"))
         for service in ("worker-io", "worker-captions", "beat"):
-            live.start(service, *command_of(service, schedule=tmp_path / "beat"))
+            live.start(service, *command_of(service, state=tmp_path))
         go_the_whole_way(live, sandbox, f"http://127.0.0.1:{port}", password)
 
 
