@@ -50,7 +50,7 @@ class PlatformConnectionQuerySet(TouchingQuerySet["PlatformConnection"]):
         return self.filter(models.Q(user=user) | models.Q(pk__in=member))
 
     def owned_by(self, user: User) -> Self:
-        """Where this person may start work, change and remove the connection: their own, or any for those who see all."""
+        """Where this person may start work, change and remove: their own, or any for those who see all."""
         return self if user.can(Ability.SEE_ALL) else self.filter(user=user)
 
 

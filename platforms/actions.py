@@ -1,0 +1,248 @@
+"""Everything that changes a connection: pages, admin, commands and workers come through here.
+
+The network is asked first and outside any transaction; the rows are written after that.
+"""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from accounts import audit
+from accounts.models import User
+from accounts.roles import Ability, Role
+from platforms.clients.base import CredentialsRefused, PlatformError
+from platforms.fields import CredentialUnreadable, readable
+from platforms.identity import Identity, identify
+from platforms.models import AttentionAbout, PlatformConnection, PlatformMember
+from vedfolnir.lib.outbound import OutboundRefused, normalise_instance_url
+
+LONGEST_NAME = 100  # characters, the column's length
+MEMBER_ROLES = (Role.REVIEWER, Role.VIEWER)
+
+
+class ConnectRefused(Exception):
+    """An account cannot be connected, or a connection does not work; `reason` says what to do about it.
+
+    `field` is what to change: "instance_url", "token", "name", or empty.
+    """
+
+    def __init__(self, reason: str, field: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.field = field
+
+
+class NotAllowed(ConnectRefused):
+    """This person may not do that with this connection."""
+
+
+class MemberRefused(ConnectRefused):
+    """Nobody can become a member in this way."""
+
+
+def may_manage(connection: PlatformConnection, user: User) -> bool:
+    """Whether `user` may test, change and remove `connection`: its owner, and those who see all."""
+    return user.can(Ability.CONNECT) and (connection.user_id == user.pk or user.can(Ability.SEE_ALL))
+
+
+@sensitive_variables("token")
+def connect(user: User, *, name: str, instance_url: str, token: str) -> PlatformConnection:
+    """Connect the account that `token` speaks for; once more for the same account replaces its token.
+
+    Asks the server (ten seconds at most). A user's first connection becomes the default one.
+
+    Raises:
+        NotAllowed: the user's role does not allow it.
+        ConnectRefused: the server cannot be used or not reached, the token is wrong, the name is taken.
+    """
+    if not user.can(Ability.CONNECT):
+        raise NotAllowed(_("Your role does not allow you to connect accounts. Ask an admin."))
+    name = " ".join(name.split())
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise ConnectRefused(_("Give the connection a name of 1 to 100 characters."), "name")
+    try:
+        base_url = normalise_instance_url(instance_url)
+    except OutboundRefused as error:
+        raise ConnectRefused(error.reason, "instance_url") from error
+    identity = _identify(base_url, token)
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)  # one at a time: names, accounts and the default are unique
+        return _store(user, name, base_url, token, identity)
+
+
+@sensitive_variables("token")
+def _identify(base_url: str, token: str) -> Identity:
+    try:
+        return identify(base_url, token)
+    except CredentialsRefused as error:
+        raise ConnectRefused(error.reason, "token") from error
+    except PlatformError as error:
+        raise ConnectRefused(error.reason, "instance_url") from error
+
+
+@sensitive_variables("token")
+def _store(user: User, name: str, base_url: str, token: str, identity: Identity) -> PlatformConnection:
+    own = PlatformConnection.objects.filter(user=user)
+    same_account = Q(account_id=identity.account.id) | Q(username=identity.account.username)
+    connection = own.filter(same_account, instance_url=base_url).first()
+    is_new = connection is None
+    if connection is None:
+        has_default = own.filter(is_default=True).exists()
+        connection = PlatformConnection(user=user, instance_url=base_url, is_default=not has_default)
+    if own.filter(name=name).exclude(pk=connection.pk).exists():
+        raise ConnectRefused(
+            _("You have another connection called “%(name)s”. Choose another name.") % locals(), "name"
+        )
+    facts = _facts(identity) | {"name": name, "access_token": token.strip(), "is_active": True}
+    if connection.attention_about == AttentionAbout.CREDENTIALS:
+        facts |= {"attention": None, "attention_about": ""}
+    for field, value in facts.items():
+        setattr(connection, field, value)
+    connection.save(update_fields=None if is_new else [*facts, "updated_at"])
+    action = "platform_connected" if is_new else "platform_reconnected"
+    audit.record(action, actor=user, entity=connection, account=connection.address, software=connection.software)
+    return connection
+
+
+def _facts(identity: Identity) -> dict[str, Any]:
+    """What the server said, as columns."""
+    return {
+        "platform_type": identity.family,
+        "account_id": identity.account.id,
+        "username": identity.account.username,
+        "software": identity.instance.software,
+        "software_version": identity.instance.version,
+        "alt_text_limit": identity.instance.alt_text_limit,
+        "last_used": timezone.now(),
+    }
+
+
+def test_connection(connection: PlatformConnection, actor: User) -> Identity:
+    """Ask the server again who the account is and what may be done there, and store the answer.
+
+    A need for attention that was about the credentials is over when they work; when they do not, it begins.
+
+    Raises:
+        NotAllowed: `actor` may not.
+        ConnectRefused: the server does not answer, or does not accept the token, or it is another account's by now.
+    """
+    _require_manager(connection, actor)
+    try:
+        identity = _identify(connection.instance_url, readable(connection.access_token))
+    except CredentialUnreadable as error:
+        raise ConnectRefused(str(error), "token") from error
+    except ConnectRefused as error:
+        if isinstance(error.__cause__, CredentialsRefused):
+            raise_attention(connection, error.__cause__)
+        raise
+    if connection.account_id and identity.account.id != connection.account_id:
+        known = {"account": identity.account.username}
+        raise ConnectRefused(
+            _("The token speaks for another account now: @%(account)s. Connect again.") % known, "token"
+        )
+    own = PlatformConnection.objects.filter(pk=connection.pk)
+    own.update(**_facts(identity))
+    own.filter(attention_about=AttentionAbout.CREDENTIALS).update(attention=None, attention_about="")
+    connection.refresh_from_db()
+    return identity
+
+
+def raise_attention(connection: PlatformConnection, reason: str | PlatformError) -> None:
+    """Hold back what is to be written to this account until a person has looked.
+
+    Given CredentialsRefused, a new token or a test that goes well settles it; anything else stays until somebody
+    clears it, and is not covered by later reasons. Saying the same again changes nothing.
+    """
+    about = AttentionAbout.CREDENTIALS if isinstance(reason, CredentialsRefused) else AttentionAbout.OTHER
+    free = Q(attention=None) | Q(attention="") | Q(attention_about=AttentionAbout.CREDENTIALS)
+    rows = PlatformConnection.objects.filter(free, pk=connection.pk).exclude(attention=str(reason))
+    with transaction.atomic():
+        if rows.update(attention=str(reason), attention_about=about):
+            audit.record("platform_needs_attention", actor=None, entity=connection, reason=str(reason))
+    connection.refresh_from_db(fields=["attention", "attention_about"])
+
+
+def clear_attention(connection: PlatformConnection, actor: User) -> None:
+    """Somebody has looked and lets the work go on. Raises NotAllowed."""
+    _require_manager(connection, actor)
+    rows = PlatformConnection.objects.filter(pk=connection.pk).exclude(attention=None).exclude(attention="")
+    with transaction.atomic():
+        if rows.update(attention=None, attention_about=""):
+            audit.record("platform_attention_cleared", actor=actor, entity=connection, reason=connection.attention)
+    connection.refresh_from_db(fields=["attention", "attention_about"])
+
+
+def set_options(
+    connection: PlatformConnection, actor: User, *, include_private: bool, include_direct: bool, ignore_opt_out: bool
+) -> None:
+    """Which posts a scan takes (`platforms.wanted`). Raises NotAllowed."""
+    _require_manager(connection, actor)
+    options = {"include_private": include_private, "include_direct": include_direct, "ignore_opt_out": ignore_opt_out}
+    with transaction.atomic():
+        PlatformConnection.objects.filter(pk=connection.pk).update(**options)
+        audit.record("platform_options_changed", actor=actor, entity=connection, **options)
+    connection.refresh_from_db(fields=list(options))
+
+
+def set_active(connection: PlatformConnection, actor: User, *, active: bool) -> None:
+    """Let work on a connection rest, or go on. Raises NotAllowed."""
+    _require_manager(connection, actor)
+    action = "platform_activated" if active else "platform_deactivated"
+    with transaction.atomic():
+        if PlatformConnection.objects.filter(pk=connection.pk, is_active=not active).update(is_active=active):
+            audit.record(action, actor=actor, entity=connection)
+    connection.refresh_from_db(fields=["is_active"])
+
+
+def remove(connection: PlatformConnection, actor: User) -> None:
+    """Forget a connection with its token, posts, drafts and decisions; what is published stays where it is.
+
+    The owner's oldest other connection becomes the default one in its place. Raises NotAllowed.
+    """
+    _require_manager(connection, actor)
+    with transaction.atomic():
+        owner = User.objects.select_for_update().get(pk=connection.user_id)
+        audit.record(
+            "platform_removed", actor=actor, entity=connection, name=connection.name, account=connection.address
+        )
+        was_default = connection.is_default
+        connection.delete()
+        oldest = PlatformConnection.objects.filter(user=owner).order_by("pk").first()
+        if was_default and oldest is not None:
+            PlatformConnection.objects.filter(pk=oldest.pk).update(is_default=True)
+
+
+def add_member(connection: PlatformConnection, user: User, role: str, actor: User) -> PlatformMember:
+    """Let `user` see (viewer) or decide on (reviewer) this connection's posts; a second time changes the role.
+
+    Their own role in Vedfolnir still bounds what they may do. Raises NotAllowed and MemberRefused.
+    """
+    _require_manager(connection, actor)
+    if role not in MEMBER_ROLES:
+        raise MemberRefused(_("A member is a reviewer or a viewer."), "role")
+    if user.pk == connection.user_id:
+        raise MemberRefused(_("That is the owner of the connection already."), "username")
+    with transaction.atomic():
+        member, _created = PlatformMember.objects.update_or_create(
+            platform_connection=connection, user=user, defaults={"role": role}
+        )
+        audit.record("platform_member_added", actor=actor, entity=connection, member=user.pk, role=role)
+    return member
+
+
+def remove_member(connection: PlatformConnection, user: User, actor: User) -> None:
+    """Take a membership back; nothing happens if there is none. Raises NotAllowed."""
+    _require_manager(connection, actor)
+    with transaction.atomic():
+        removed, _by_model = PlatformMember.objects.filter(platform_connection=connection, user=user).delete()
+        if removed:
+            audit.record("platform_member_removed", actor=actor, entity=connection, member=user.pk)
+
+
+def _require_manager(connection: PlatformConnection, actor: User) -> None:
+    if not may_manage(connection, actor):
+        raise NotAllowed(_("Only the owner of a connection and moderators may do that."))

@@ -1,0 +1,60 @@
+"""Finding out whom a token speaks for and what its server is: the short calls that a person waits for."""
+
+import time
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from platforms.clients.api import Api
+from platforms.clients.base import Account, Capabilities, CredentialsRefused, Instance, PlatformRefused
+from platforms.clients.detection import UNKNOWN, Detected, detect
+from platforms.clients.unknown import UnknownClient
+from vedfolnir.lib.outbound import Timeout
+
+# Together at most ten seconds: the last request begins within PATIENCE and takes no longer than its own total.
+PATIENCE = 6.0
+QUICK = Timeout(connect=2.0, read=4.0, total=4.0)
+
+LONGEST_USERNAME = LONGEST_ID = 200  # characters, the columns' lengths
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a token speaks for, and on what kind of server."""
+
+    account: Account
+    instance: Instance
+    family: str
+    capabilities: Capabilities
+
+
+@sensitive_variables("token")
+def identify(base_url: str, token: str) -> Identity:
+    """Ask the server what it is, without the token, and then with it who we are. Takes ten seconds at most.
+
+    Never call it inside a transaction. Raises PlatformUnavailable, CredentialsRefused and PlatformRefused.
+    """
+    deadline = time.monotonic() + PATIENCE
+    with Api(base_url, allow=settings.OUTBOUND_ALLOW, timeout=QUICK, deadline=deadline) as api:
+        detected = detect(api)
+    with Api(base_url, token=token, allow=settings.OUTBOUND_ALLOW, timeout=QUICK, deadline=deadline) as api:
+        account = _verify(api, detected)
+    if len(account.id) > LONGEST_ID or len(account.username) > LONGEST_USERNAME:
+        raise PlatformRefused(_("The account's name or id is longer than Vedfolnir can store."))
+    return Identity(account, detected.instance, detected.family, detected.capabilities)
+
+
+def _verify(api: Api, detected: Detected) -> Account:
+    """Who the token speaks for; a server where nobody can say is at least named."""
+    try:
+        return UnknownClient(api, detected.capabilities).verify()
+    except CredentialsRefused:
+        raise
+    except PlatformRefused as error:
+        software = detected.instance.software
+        if detected.family != UNKNOWN or not software:
+            raise
+        known = {"software": software, "reason": error.reason}
+        raise PlatformRefused(_("This server runs %(software)s. %(reason)s") % known) from error
