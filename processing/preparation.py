@@ -20,6 +20,7 @@ JPEG_QUALITY = 85
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF")
 
 _ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF"})  # the frames of the others are pages or previews
+_DARK = (48, 48, 48)  # behind a transparent picture that is itself white
 _ORIENTATION = 0x0112  # EXIF tag; the values below are those of the EXIF 2.3 specification
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -142,7 +143,7 @@ def _open(data: bytes) -> Image.Image:
         raise PictureRefused(f"The file is larger than {MAX_BYTES // 1024**2} MiB.")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureRefused(f"The picture has too many pixels (the limit is {MAX_PIXELS:,}).") from error
     except UnidentifiedImageError as error:
         raise PictureRefused(_why_unreadable(data)) from error
@@ -161,6 +162,8 @@ def _why_unreadable(data: bytes) -> str:
     for magic, name in _MAGIC.items():
         if start.startswith(magic):
             return f"The {name} file is damaged or cut short."
+    if start[4:12] in {b"ftypavif", b"ftypavis"}:
+        return "The AVIF file is damaged or cut short."
     if start[4:8] == b"ftyp" and start[8:12] in _CONTAINERS:
         return f"{_CONTAINERS[start[8:12]]} files are not supported: give one of {', '.join(FORMATS)}."
     lowered = start.lower()
@@ -210,7 +213,7 @@ def _stretch_to_grey(image: Image.Image) -> Image.Image:
 
 
 def _to_srgb(image: Image.Image) -> Image.Image:
-    """Convert to sRGB by the embedded profile if there is a usable one; transparency becomes white."""
+    """Convert to sRGB, by the embedded profile if it is usable. Behind transparency lies white, or dark if need be."""
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     profile = image.info.get("icc_profile")
     opaque = image.convert("RGB") if alpha else image
@@ -219,9 +222,16 @@ def _to_srgb(image: Image.Image) -> Image.Image:
         converted = _from_lab(opaque) if opaque.mode == "LAB" else opaque.convert("RGB")
     if alpha is None:
         return converted
-    paper = Image.new("RGB", converted.size, "white")
+    paper = Image.new("RGB", converted.size, _DARK if _is_white_where_visible(converted, alpha) else "white")
     paper.paste(converted, mask=alpha)
     return paper
+
+
+def _is_white_where_visible(image: Image.Image, alpha: Image.Image) -> bool:
+    """Whether white paper would make the picture vanish: a white logo made for dark pages."""
+    grey = image.convert("L")
+    visible = grey.histogram(alpha.point(lambda value: 255 if value > 32 else 0))
+    return sum(visible) > 0 and sum(visible[:230]) < 0.02 * sum(visible) and min(alpha.tobytes()) <= 32
 
 
 def _by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:

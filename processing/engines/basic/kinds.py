@@ -1,0 +1,142 @@
+"""Telling what kind of picture it looks like: rules of thumb over flatness, lines, colours and the layout of text.
+
+The thresholds were set on about 120 pictures (photographs, wallpapers, screenshots, charts); what comes out is
+"looks like", never "is".
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from processing.engines.basic.ocr import Line, Reading, is_number
+
+_BLOCK = 4  # pixels on a side of the squares whose evenness is looked at
+_PERCENT = re.compile(r"\d\s?%")
+_LIGHT = frozenset({"white", "light grey", "beige"})
+
+
+class Kind(StrEnum):
+    """What a picture looks like. The values are stored as the category of a draft."""
+
+    PHOTO = "photo"
+    CUT_OUT = "cut-out"  # something, a thing or a drawing rich in tones, on one even colour
+    SOFT = "soft"  # no clear edges anywhere: a gradient, a blurred photograph
+    SCREENSHOT = "screenshot"
+    CHART = "chart"
+    DOCUMENT = "document"  # a page of text
+    TEXT = "text"  # some words on a background: a card, a slide, a logo
+    GRAPHIC = "graphic"
+    BLANK = "blank"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the rules go by. Shares are of the picture's area, 0 to 1."""
+
+    even: float  # squares of exactly one colour: drawn by a program rather than seen by a lens
+    nearly_even: float  # squares that are almost so
+    rest_even: float  # even squares among those that do not show the commonest colour
+    commonest: float  # share of the commonest exact colour
+    edges: float
+    straight_lines: int  # long ones, upright or level
+    is_grey: bool  # no colour but black, white and what lies between
+
+
+def look_at(rgb: npt.NDArray[np.uint8]) -> Look:
+    """Measure a height x width x 3 picture of at most about 1024 pixels on a side."""
+    spread = _spread_in_squares(rgb)
+    code = (rgb[..., 0].astype(np.int32) << 16) | (rgb[..., 1].astype(np.int32) << 8) | rgb[..., 2]
+    values, counts = np.unique(code, return_counts=True)
+    commonest = values[counts.argmax()]
+    corner = code[: spread.shape[0] * _BLOCK : _BLOCK, : spread.shape[1] * _BLOCK : _BLOCK]
+    elsewhere = (corner != commonest) | (spread > 1)
+    edges = np.asarray(cv2.Canny(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), 60, 150), dtype=np.uint8)
+    chroma = rgb.max(axis=2).astype(np.int16) - rgb.min(axis=2)
+    return Look(
+        even=float((spread <= 1).mean()),
+        nearly_even=float((spread <= 14).mean()),
+        rest_even=float(((spread <= 1) & elsewhere).sum() / max(1, elsewhere.sum())),
+        commonest=float(counts.max() / code.size),
+        edges=float((edges > 0).mean()),
+        straight_lines=_straight_lines(edges),
+        is_grey=float(np.percentile(chroma, 99.5)) < 12,
+    )
+
+
+def kind_of(look: Look, reading: Reading, colours: list[tuple[str, float]], size: tuple[int, int]) -> Kind:
+    """Judge by the measurements, the text read, the named colours and (width, height)."""
+    lines, cover = reading.lines, _cover(reading.lines, size)
+    drawn = look.even >= 0.3 and look.commonest >= 0.2
+    if not lines:
+        is_text = drawn and _cover(reading.unreadable, size) >= 0.02
+        return Kind.TEXT if is_text else _kind_without_text(look, drawn)
+    if drawn and _is_chart(look, lines, cover):
+        return Kind.CHART
+    if _is_page(lines, cover, colours) and (look.straight_lines < 4 or cover >= 0.4):
+        return Kind.DOCUMENT
+    framed = len(lines) >= 2 and look.straight_lines >= 4
+    if drawn and (framed or (len(lines) >= 6 and _columns(lines, size[0]) >= 3)):
+        return Kind.SCREENSHOT
+    if drawn or (cover >= 0.03 and look.nearly_even >= 0.85) or cover >= 0.5:
+        return Kind.TEXT
+    return Kind.PHOTO
+
+
+def _kind_without_text(look: Look, drawn: bool) -> Kind:
+    if look.even >= 0.995 and look.commonest >= 0.98:
+        return Kind.BLANK
+    if drawn and (look.rest_even >= 0.2 or look.commonest >= 0.8):
+        return Kind.GRAPHIC
+    if look.edges <= 0.003 and look.nearly_even >= 0.9:
+        return Kind.SOFT
+    return Kind.CUT_OUT if look.even >= 0.2 and look.commonest >= 0.2 else Kind.PHOTO
+
+
+def _cover(lines: list[Line], size: tuple[int, int]) -> float:
+    return sum((line.right - line.left) * line.height for line in lines) / (size[0] * size[1])
+
+
+def _is_chart(look: Look, lines: list[Line], cover: float) -> bool:
+    """Few words, many of them numbers, along straight lines; or several percentages."""
+    percentages = sum(bool(_PERCENT.search(line.text)) for line in lines)
+    numbers = sum(is_number(line.text) or bool(_PERCENT.search(line.text)) for line in lines)
+    few_words = 4 <= len(lines) <= 45 and cover < 0.1
+    return few_words and numbers >= 3 and numbers >= 0.4 * len(lines) and (look.straight_lines >= 2 or percentages >= 3)
+
+
+def _is_page(lines: list[Line], cover: float, colours: list[tuple[str, float]]) -> bool:
+    """Several lines that begin below each other, on something light."""
+    light = sum(share for name, share in colours if name in _LIGHT)
+    lefts = np.array([line.left for line in lines])
+    heights = np.array([line.height for line in lines])
+    aligned = float((np.abs(lefts - np.median(lefts)) < 2 * np.median(heights)).mean())
+    return len(lines) >= 5 and light >= 0.6 and cover >= 0.05 and aligned >= 0.7
+
+
+def _columns(lines: list[Line], width: int) -> int:
+    """How many clearly different left edges the lines have."""
+    lefts = sorted(line.left for line in lines)
+    return 1 + sum(right - left > 0.05 * width for left, right in pairwise(lefts))
+
+
+def _spread_in_squares(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
+    """The largest difference in a channel within each square of the picture; a remainder at the edges is left out."""
+    height, width = max(1, rgb.shape[0] // _BLOCK), max(1, rgb.shape[1] // _BLOCK)
+    used = np.resize(rgb, (height * _BLOCK, width * _BLOCK, 3)) if min(rgb.shape[:2]) < _BLOCK else rgb
+    squares = used[: height * _BLOCK, : width * _BLOCK].reshape(height, _BLOCK, width, _BLOCK, 3)
+    spread: npt.NDArray[np.int16] = squares.max(axis=(1, 3)).astype(np.int16) - squares.min(axis=(1, 3))
+    return np.asarray(spread.max(axis=2), dtype=np.int16)
+
+
+def _straight_lines(edges: npt.NDArray[np.uint8]) -> int:
+    shortest = int(min(edges.shape) * 0.35)
+    found = cv2.HoughLinesP(edges, 1, np.pi / 180, 80, minLineLength=shortest, maxLineGap=3)
+    if found is None:
+        return 0
+    across, along = np.abs(found.reshape(-1, 4)[:, :2] - found.reshape(-1, 4)[:, 2:]).T
+    return int(((across < 3) | (along < 3)).sum())

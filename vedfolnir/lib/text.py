@@ -1,0 +1,111 @@
+"""Plain text as it comes from people, servers and models: cleaning, measuring, telling "nothing" from "something"."""
+
+import re
+import unicodedata
+from html.parser import HTMLParser
+
+# Bidirectional controls can make a text read differently from what was reviewed (CVE-2021-42574, "Trojan Source").
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+# Invisible characters without a use in alt text. ZWJ and ZWNJ stay: emoji and several scripts need them.
+_INVISIBLE = "\u00ad\u200b\u2060-\u2064\ufeff\ufff9-\ufffb"
+_CONTROLS = "\x00-\x09\x0b-\x1f\x7f-\x9f"
+_SURROGATES = "\ud800-\udfff"
+_UNWANTED = re.compile(f"[{_BIDI}{_INVISIBLE}{_CONTROLS}{_SURROGATES}]")
+# Tag characters spell hidden messages, except in the flags that are built of them (England, Scotland, Wales).
+_HIDDEN_TAGS = re.compile("(\U0001f3f4[\U000e0020-\U000e007e]{2,6}\U000e007f)|[\U000e0000-\U000e007f]")
+_LINE_BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+
+# A keycap (1️⃣), or whatever asks to be shown as a picture (ℹ️), is an emoji although it holds a letter or digit.
+_EMOJI_WITH_TEXT = re.compile("[0-9#*]\ufe0f?\u20e3|.\ufe0f", re.DOTALL)
+
+_SKIPPED = frozenset({"script", "style", "template", "head", "title"})
+_PARAGRAPHS = frozenset({"p", "div", "blockquote", "pre", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "table"})
+_LINES = frozenset({"br", "li", "tr", "hr"})
+
+
+def clean_alt_text(text: str) -> str:
+    """Make `text` safe to store, compare and publish: NFC, trimmed, without control, bidi or hidden characters.
+
+    Line breaks of every kind become "\\n" and stay; a tab becomes a space. Running it twice changes nothing.
+    """
+    text = _LINE_BREAKS.sub("\n", text).replace("\t", " ")
+    text = _HIDDEN_TAGS.sub(lambda match: match.group(1) or "", text)
+    return unicodedata.normalize("NFC", _UNWANTED.sub("", text)).strip()
+
+
+def is_missing(alt: str | None) -> bool:
+    """True if `alt` tells a reader nothing: None, blank, or only emoji and punctuation."""
+    if alt is None:
+        return True
+    return not any(character.isalnum() for character in _EMOJI_WITH_TEXT.sub("", alt))
+
+
+def length(text: str) -> int:
+    """The length in Unicode code points, which is how Mastodon and its relatives count a description."""
+    return len(text)
+
+
+def strip_html(html: str) -> str:
+    """The readable text of a post's HTML: entities decoded, `<br>` a line break, paragraphs a blank line apart."""
+    collector = _TextCollector()
+    collector.feed(html)
+    collector.close()
+    return collector.text()
+
+
+def words(text: str) -> list[str]:
+    """The words of `text` for comparison: case folded, compatibility forms unified, punctuation dropped."""
+    return re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
+
+
+class _TextCollector(HTMLParser):
+    """Collects text nodes; a break asked for by a tag is written once, before the next text."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._parts: list[str] = []
+        self._breaks = 0
+        self._skip_depth = 0
+        self._pre_depth = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _SKIPPED:
+            self._skip_depth += 1
+        elif tag == "br":
+            self._breaks += 1
+        elif tag in _PARAGRAPHS:
+            self._ask_for_breaks(2)
+        elif tag in _LINES:
+            self._ask_for_breaks(1)
+        self._pre_depth += tag == "pre"
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in _SKIPPED:
+            self._skip_depth = max(0, self._skip_depth - 1)
+        elif tag in _PARAGRAPHS:
+            self._ask_for_breaks(2)
+        elif tag in _LINES and tag != "br":
+            self._ask_for_breaks(1)
+        if tag == "pre":
+            self._pre_depth = max(0, self._pre_depth - 1)
+
+    def handle_data(self, data: str) -> None:
+        if self._skip_depth:
+            return
+        if not self._pre_depth:
+            data = re.sub(r"[ \t\r\n\f]+", " ", data)
+        if self._breaks or not self._parts:
+            data = data if self._pre_depth else data.lstrip(" ")
+        if not data:
+            return
+        if self._parts:
+            self._parts.append("\n" * self._breaks)
+        self._breaks = 0
+        self._parts.append(data)
+
+    def _ask_for_breaks(self, count: int) -> None:
+        self._breaks = max(self._breaks, count)
+
+    def text(self) -> str:
+        lines = "".join(self._parts).split("\n")
+        return "\n".join(line.rstrip(" ") for line in lines).strip("\n ")
