@@ -1,4 +1,16 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from captions import views
 
 app_name = "captions"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.review_queue, name="queue"),
+    path("next", views.next_image, name="next"),
+    path("<int:pk>/", views.review, name="review"),
+    path("<int:pk>/approve", views.approve, name="approve"),
+    path("<int:pk>/reject", views.reject, name="reject"),
+    path("<int:pk>/skip", views.skip, name="skip"),
+    path("<int:pk>/hold", views.hold, name="hold"),
+    path("<int:pk>/publish", views.publish_now, name="publish_now"),
+    path("<int:pk>/picture", views.picture, name="picture"),
+]

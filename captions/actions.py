@@ -1,0 +1,238 @@
+"""What people decide about alt texts: approve, reject, publish now. Pages, admin and commands all come through here.
+
+Locks are taken in one order: post, image, publication. So two approvals of one post wait for each other, and exactly
+one of them is the last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import audit
+from accounts.models import User
+from captions import checks
+from captions.models import CaptionVersion, Image, Post, Publication
+from captions.settling import lock_post, settle_waiting_publications
+from platforms.models import PlatformConnection
+from vedfolnir.lib.deadlocks import again_after_deadlock
+from vedfolnir.lib.text import clean_alt_text
+
+DEFAULT_LIMIT = 1500  # code points: Mastodon's default, where a server does not say
+# Of everything that the checks call a blocker, only what no server could take. The rest is for the person to judge.
+REFUSED_CODES = frozenset({"empty", "over-limit"})
+NO_VERSION = 0  # what a page saw of an image without any text
+
+
+class DecisionRefused(Exception):
+    """Nothing was changed; the message says why, to the person who decided."""
+
+
+class AlreadyDecided(DecisionRefused):
+    """Somebody else was first, or there is no draft to decide on."""
+
+
+class TextChanged(DecisionRefused):
+    """Another text than the one on the screen is the latest by now."""
+
+    def __init__(self, message: str, latest: CaptionVersion | None) -> None:
+        super().__init__(message)
+        self.latest = latest
+
+
+class TextRefused(DecisionRefused):
+    """The text cannot be an alt text there: empty, or over the server's limit."""
+
+    def __init__(self, findings: Sequence[checks.Finding]) -> None:
+        super().__init__(" ".join(str(finding.message) for finding in findings))
+        self.findings = findings
+
+
+class NotAllowed(DecisionRefused):
+    """This person may not decide on this connection's pictures."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What happens next: the post's open publication, if any, and how many of its pictures it still waits for."""
+
+    publication: Publication | None
+    waiting_for: int
+
+
+def alt_text_limit(connection: PlatformConnection | None) -> int:
+    """The longest alt text that the connection's server takes, in code points."""
+    return (connection.alt_text_limit if connection else None) or DEFAULT_LIMIT
+
+
+def findings_for(image: Image, text: str) -> list[checks.Finding]:
+    """What the checks say about `text` for this image."""
+    return checks.check(
+        text,
+        limit=alt_text_limit(image.platform_connection),
+        language=image.language or image.post.language or None,
+        post_text=image.post.post_content or "",
+    )
+
+
+def approve(image: Image, *, text: str, reviewer: User, seen: CaptionVersion | int | None = None) -> Decision:
+    """Sign off `text`. Publishing happens later, from the queue.
+
+    `seen` is the caption version, or its id, that was on the screen (NO_VERSION: there was none; None: do not ask).
+
+    Raises NotAllowed, AlreadyDecided, TextChanged, TextRefused.
+    """
+    text = clean_alt_text(text)
+    return again_after_deadlock(lambda: _approve(image.pk, text, reviewer, seen))
+
+
+@transaction.atomic
+def _approve(image_id: int, text: str, reviewer: User, seen: CaptionVersion | int | None) -> Decision:
+    image = _locked(image_id, reviewer)
+    _require_latest(image, seen)
+    findings = findings_for(image, text)
+    if refused := [finding for finding in findings if finding.code in REFUSED_CODES]:
+        raise TextRefused(refused)
+    draft = image.generated_caption
+    _decide(image, Image.Status.APPROVED, reviewed_caption=text, final_caption=text)
+    version = CaptionVersion.objects.create(
+        image=image,
+        kind=CaptionVersion.Kind.FINAL,
+        text=text,
+        language=image.language,
+        author=reviewer,
+        score=checks.score(findings),
+        findings=[_as_json(finding) for finding in findings],
+    )
+    if not Publication.objects.open().filter(post=image.post_id).exists():
+        _open_publication(image.post, status=Publication.Status.WAITING)
+    audit.record(
+        "caption_approved", actor=reviewer, entity=image, post=image.post_id, version=version.pk, edited=text != draft
+    )
+    return _settled(image.post_id)
+
+
+def reject(image: Image, *, reason: str, reviewer: User) -> Decision:
+    """Close the image without an alt text of ours. It stays closed when its post is scanned again.
+
+    Raises NotAllowed, AlreadyDecided.
+    """
+    return again_after_deadlock(lambda: _reject(image.pk, clean_alt_text(reason), reviewer))
+
+
+@transaction.atomic
+def _reject(image_id: int, reason: str, reviewer: User) -> Decision:
+    image = _locked(image_id, reviewer)
+    _decide(image, Image.Status.REJECTED, reviewer_notes=reason)
+    audit.record("caption_rejected", actor=reviewer, entity=image, post=image.post_id, reason=reason)
+    return _settled(image.post_id)
+
+
+def release_claim(image: Image, user: User) -> None:
+    """Let go of an image that `user` holds for review; somebody else's hold stays."""
+    Image.objects.filter(pk=image.pk, claimed_by=user).update(claimed_by=None, claimed_until=None)
+
+
+def publish_now(post: Post, *, user: User) -> Publication:
+    """Publish what is approved of the post, without waiting for its other pictures.
+
+    Returns the post's queued publication. Raises NotAllowed, or DecisionRefused when nothing of the post is approved.
+    """
+    return again_after_deadlock(lambda: _publish_now(post.pk, user))
+
+
+@transaction.atomic
+def _publish_now(post_id: int, user: User) -> Publication:
+    lock_post(post_id)
+    post = Post.objects.get(pk=post_id)
+    if not PlatformConnection.objects.decidable_by(user).filter(posts=post).exists():
+        raise NotAllowed(_("You may not decide on this account's pictures."))
+    publication = Publication.objects.select_for_update().open().filter(post=post).first()
+    if publication is None:
+        if not Image.objects.filter(post=post, status=Image.Status.APPROVED).exists():
+            raise DecisionRefused(_("No picture of this post is approved and not yet published."))
+        publication = _open_publication(post, status=Publication.Status.WAITING)
+    if publication.status == Publication.Status.WAITING:
+        publication.status, publication.next_attempt_at = Publication.Status.QUEUED, timezone.now()
+        publication.requested_by = user
+        publication.save(update_fields=["status", "next_attempt_at", "requested_by", "updated_at"])
+        audit.record("publication_requested", actor=user, entity=publication, post=post.pk)
+    return publication
+
+
+def requeue(image: Image, *, user: User) -> None:
+    """Ask for a draft of an image that failed, once more and with a clean count.
+
+    Raises NotAllowed, AlreadyDecided when it is not in error (any more).
+    """
+    again_after_deadlock(lambda: _requeue(image.pk, user))
+
+
+@transaction.atomic
+def _requeue(image_id: int, user: User) -> None:
+    image = _locked(image_id, user)
+    again: dict[str, Any] = {"status": Image.Status.PENDING, "captioned_at": None, "failures": 0}
+    failed = Image.objects.filter(pk=image.pk, status=Image.Status.ERROR)
+    if not failed.update(next_attempt_at=timezone.now(), **again):
+        raise AlreadyDecided(_("This picture is not in error any more."))
+    audit.record("draft_requested", actor=user, entity=image, post=image.post_id)
+
+
+def _locked(image_id: int, user: User) -> Image:
+    """The image as it is now, behind its post's lock. Raises NotAllowed."""
+    post_id = Image.objects.filter(pk=image_id).values_list("post_id", flat=True).first()
+    if post_id is not None:
+        lock_post(post_id)
+    decidable = Image.objects.decidable_by(user).select_related("post", "platform_connection")
+    image = decidable.filter(pk=image_id).first()
+    if image is None:
+        raise NotAllowed(_("You may not decide on this account's pictures."))
+    return image
+
+
+def _require_latest(image: Image, seen: CaptionVersion | int | None) -> None:
+    if seen is None:
+        return
+    latest = image.versions.order_by("-pk").first()
+    seen_id = seen if isinstance(seen, int) else seen.pk
+    if image.status == Image.Status.PENDING and seen_id != (latest.pk if latest else NO_VERSION):
+        raise TextChanged(_("The text was changed while you worked on it. Both are shown below."), latest)
+
+
+def _decide(image: Image, status: str, **values: object) -> None:
+    """Raises AlreadyDecided when the image does not await review (any more)."""
+    undecided = Image.objects.awaiting_review().filter(pk=image.pk)
+    closed = {"reviewed_at": timezone.now(), "claimed_by": None, "claimed_until": None, "status": status}
+    if undecided.update(**closed, **values):
+        return
+    if image.status == Image.Status.PENDING:
+        raise AlreadyDecided(_("A new draft of this picture is being made. Look again in a moment."))
+    raise AlreadyDecided(
+        _("This picture is closed already: %(status)s.") % {"status": image.get_status_display().lower()}
+    )
+
+
+def _open_publication(post: Post, *, status: str) -> Publication:
+    if post.platform_connection_id is None:
+        raise DecisionRefused(_("The connection of this post was removed; there is nothing to publish by."))
+    return Publication.objects.create(
+        post=post,
+        platform_connection_id=post.platform_connection_id,
+        status=status,
+        seen_edited_at=post.edited_at,
+    )
+
+
+def _settled(post_id: int) -> Decision:
+    settle_waiting_publications(post_id)
+    return Decision(
+        publication=Publication.objects.open().filter(post=post_id).first(),
+        waiting_for=Image.objects.undecided().filter(post=post_id).count(),
+    )
+
+
+def _as_json(finding: checks.Finding) -> dict[str, Any]:
+    return asdict(finding) | {"message": str(finding.message)}

@@ -1,0 +1,32 @@
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from captions.actions import NO_VERSION
+from platforms.models import PlatformConnection
+
+
+class ApprovalForm(forms.Form):
+    """The alt text, and the caption version that the reviewer had before them. The action judges the text."""
+
+    text = forms.CharField(label=_("Alt text"), required=False, strip=False, widget=forms.Textarea)
+    seen = forms.IntegerField(min_value=NO_VERSION, widget=forms.HiddenInput)
+
+
+class RejectionForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Why?"),
+        max_length=1000,
+        help_text=_("Kept with the picture, for whoever asks later. The picture will not be drafted again."),
+        widget=forms.TextInput(attrs={"list": "rejection-reasons", "autocomplete": "off"}),
+    )
+
+
+class ConnectionFilter(forms.Form):
+    """Which connection's pictures to show; empty for all."""
+
+    def __init__(self, *args: Any, offered: list[PlatformConnection], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [(str(row.pk), f"{row.name} ({row.address})") for row in offered]
+        self.fields["connection"] = forms.ChoiceField(label=_("Connection"), choices=[("", _("All")), *choices])

@@ -1,0 +1,138 @@
+"""What the review page shows of one image. Reading only; views and templates stay thin."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from captions import actions, checks
+from captions.forms import RejectionForm
+from captions.models import CaptionVersion, Image, Publication
+from platforms.models import Family, PlatformConnection
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a reviewer typed and could not save, so that nothing of it is lost."""
+
+    text: str | None = None
+    refusal: str = ""
+    findings: Sequence[checks.Finding] = ()
+    other_text: str | None = None  # what somebody else, or a new draft, has put there meanwhile
+    rejection: RejectionForm | None = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """A finding as the page shows it."""
+
+    severity: str
+    message: str
+    quoted: str = ""  # the part of the text that it is about
+
+
+@dataclass(frozen=True)
+class ReviewPage:
+    image: Image
+    user: User
+    may_decide: bool
+    is_held: bool  # by this reviewer
+    typed: Typed = field(default_factory=Typed)
+
+    def context(self) -> dict[str, Any]:
+        image = self.image
+        generated = self._latest(CaptionVersion.Kind.GENERATED)
+        latest = image.versions.order_by("-pk").first()
+        text = image.text if self.typed.text is None else self.typed.text
+        return {
+            "image": image,
+            "post": image.post,
+            "connection": image.platform_connection,
+            "other_pictures": image.post.images.exclude(pk=image.pk).order_by("attachment_index"),
+            "undescribed": max(0, image.post.attachment_count - 1),
+            "drafted_by": _origin(generated),
+            "notes": self._notes(latest),
+            "text": text,
+            "text_language": image.language or image.post.language,
+            "limit": actions.alt_text_limit(image.platform_connection),
+            "length": len(text),
+            "seen": latest.pk if latest else actions.NO_VERSION,
+            "typed": self.typed,
+            "rejection": self.typed.rejection or RejectionForm(),
+            "may_decide": self.may_decide,
+            "can_decide_now": self.may_decide and self.awaits_review,
+            "awaits_review": self.awaits_review,
+            "is_held": self.is_held,
+            "is_drafting": image.status == Image.Status.PENDING and image.captioned_at is None,
+            **self._outcome(),
+        }
+
+    @property
+    def awaits_review(self) -> bool:
+        return self.image.status == Image.Status.PENDING and self.image.captioned_at is not None
+
+    def _latest(self, kind: str) -> CaptionVersion | None:
+        return self.image.versions.filter(kind=kind).order_by("-pk").first()
+
+    def _notes(self, latest: CaptionVersion | None) -> list[Note]:
+        """What the checks say about the text in the box: stored for a draft, fresh for what was typed."""
+        if self.typed.text is not None:
+            return list(
+                _fresh(self.typed.text, self.typed.findings or actions.findings_for(self.image, self.typed.text))
+            )
+        if latest is not None and latest.findings:
+            return list(_stored(latest))
+        return (
+            list(_fresh(self.image.text, actions.findings_for(self.image, self.image.text))) if self.image.text else []
+        )
+
+    def _outcome(self) -> dict[str, Any]:
+        """What became of a decided image."""
+        if self.image.status not in {Image.Status.APPROVED, Image.Status.POSTED}:
+            return {"publication": None}
+        publication = self.image.post.publications.order_by("-pk").first()
+        waiting = publication is not None and publication.status == Publication.Status.WAITING
+        return {
+            "publication": publication,
+            "waiting_for": Image.objects.undecided().filter(post=self.image.post).count() if waiting else 0,
+            "may_publish_now": waiting and self.may_decide,
+            "to_copy": is_never_written(self.image.platform_connection),
+        }
+
+
+def is_never_written(connection: PlatformConnection | None) -> bool:
+    """Whether nothing is ever written to this server, so that the text is there to be copied."""
+    return connection is None or connection.platform_type == Family.UNKNOWN
+
+
+def _origin(draft: CaptionVersion | None) -> str:
+    """Plainly, who or what wrote the draft."""
+    if draft is None or not draft.engine:
+        return ""
+    if draft.engine == "basic":
+        return _(
+            "Drafted by the embedded describer: it reads text and names colours, it does not see what a photo shows."
+        )
+    return _("Drafted by %(engine)s with the model %(model)s.") % {"engine": draft.engine, "model": draft.model or "?"}
+
+
+def _stored(version: CaptionVersion) -> Iterable[Note]:
+    """Findings as they were recorded, in the words and the language of today."""
+    for finding in version.findings:
+        _severity, message = checks.FINDINGS.get(finding["code"], ("", finding["message"]))
+        yield Note(finding["severity"], str(message), _quoted(version.text, finding.get("span")))
+
+
+def _fresh(text: str, findings: Sequence[checks.Finding]) -> Iterable[Note]:
+    for finding in findings:
+        yield Note(finding.severity, str(finding.message), _quoted(text, finding.span))
+
+
+def _quoted(text: str, span: Sequence[int] | None) -> str:
+    """The place that a finding is about, if it is short enough to quote."""
+    if span is None:
+        return ""
+    start, end = span
+    return text[start:end] if 2 <= end - start <= 60 else ""

@@ -1,0 +1,244 @@
+"""The review queue and the review page: they translate HTTP; `captions.actions` decides."""
+
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.http import SignedInRequest
+from accounts.roles import Ability
+from captions import actions, queue
+from captions.forms import ApprovalForm, ConnectionFilter, RejectionForm
+from captions.models import Image, Publication
+from captions.queue import Cursor, Scope, State
+from captions.review_page import ReviewPage, Typed, is_never_written
+
+
+@login_required
+@require_safe
+def review_queue(request: SignedInRequest) -> HttpResponse:
+    """The pictures in one state, of one connection or all, a page at a time."""
+    visible = queue.light_connections().visible_to(request.user)
+    named = request.GET.get("connection", "")
+    chosen = get_object_or_404(visible, pk=int(named)) if named.isdecimal() else None
+    state = State(value) if (value := request.GET.get("state")) in State.values else State.AWAITING
+    page = queue.page(Scope.of(request.user, visible, chosen), state, Cursor.parse(request.GET.get("after", "")))
+    offered = list(visible.order_by("name", "pk")[: queue.OFFERED])
+    if chosen is not None and chosen not in offered:
+        offered.append(chosen)
+    context = {
+        "page": page,
+        "state": state,
+        "states": State,
+        "is_first_page": "after" not in request.GET,
+        "filter": ConnectionFilter({"connection": chosen.pk if chosen else ""}, offered=offered),
+        "offers_choice": len(offered) > 1,
+        "has_connections": bool(offered),
+        "chosen": chosen,
+        "query": f"?connection={chosen.pk}" if chosen else "",
+        "now": timezone.now(),
+    }
+    return render(request, "captions/queue.html", context)
+
+
+@login_required
+@require_safe
+def review(request: SignedInRequest, pk: int) -> HttpResponse:
+    """One picture with its post and its text. Opening it holds it for this reviewer for a few minutes."""
+    return _page(request, _visible_image(request, pk))
+
+
+@login_required
+@require_safe
+def next_image(request: SignedInRequest) -> HttpResponseRedirect:
+    """Go to the next picture that nobody else holds; `?after=` is the one just left."""
+    after = request.GET.get("after", "")
+    left = Image.objects.visible_to(request.user).filter(pk=int(after)).first() if after.isdecimal() else None
+    image = queue.next_to_review(_decidable_scope(request), request.user, left)
+    if image is not None:
+        return redirect(_address("captions:review", request, image.pk))
+    if not messages.get_messages(request):
+        messages.info(request, _("There is no other picture to review."))
+    return redirect(_address("captions:queue", request))
+
+
+@require_POST
+@login_required
+def approve(request: SignedInRequest, pk: int) -> HttpResponse:
+    image = _visible_image(request, pk)
+    form = ApprovalForm(request.POST)
+    if not form.is_valid():
+        return _page(request, image, Typed(text=request.POST.get("text", ""), refusal=_form_errors(form)), status=422)
+
+    text = form.cleaned_data["text"]
+    try:
+        decision = actions.approve(image, text=text, reviewer=request.user, seen=form.cleaned_data["seen"])
+    except actions.NotAllowed as refused:
+        raise PermissionDenied from refused
+    except actions.TextRefused as refused:
+        return _page(request, image, Typed(text, str(refused), refused.findings), status=422)
+    except actions.TextChanged as refused:
+        latest = refused.latest.text if refused.latest else ""
+        return _page(request, image, Typed(text, str(refused), other_text=latest), status=409)
+    except actions.AlreadyDecided as refused:
+        image.refresh_from_db()
+        return _page(request, image, Typed(text, str(refused), other_text=image.text), status=409)
+    messages.success(request, f"{_after_approval(image, decision)} {_left(request)}")
+    if is_never_written(image.platform_connection):
+        return redirect(_address("captions:review", request, image.pk))  # where the text is to be copied
+    return redirect(_next(request, image))
+
+
+@require_POST
+@login_required
+def reject(request: SignedInRequest, pk: int) -> HttpResponse:
+    image = _visible_image(request, pk)
+    form = RejectionForm(request.POST)
+    if not form.is_valid():
+        return _page(request, image, Typed(rejection=form), status=422)
+
+    try:
+        actions.reject(image, reason=form.cleaned_data["reason"], reviewer=request.user)
+    except actions.NotAllowed as refused:
+        raise PermissionDenied from refused
+    except actions.AlreadyDecided as refused:
+        image.refresh_from_db()
+        return _page(request, image, Typed(refusal=str(refused), rejection=form), status=409)
+    messages.success(request, f"{_('Rejected: the picture stays without an alt text of ours.')} {_left(request)}")
+    return redirect(_next(request, image))
+
+
+@require_POST
+@login_required
+def skip(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
+    """Leave the picture to somebody else, and go on."""
+    image = _visible_image(request, pk)
+    actions.release_claim(image, request.user)
+    return redirect(_next(request, image))
+
+
+@require_POST
+@login_required
+def hold(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Renew the hold while the reviewer types: 204, or 409 when it is not theirs any more."""
+    image = _visible_image(request, pk)
+    held = Image.objects.decidable_by(request.user).claim_for_review(image.pk, request.user)
+    return HttpResponse(status=204 if held else 409)
+
+
+@require_POST
+@login_required
+def publish_now(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
+    """Publish what is approved of the image's post without waiting for the rest."""
+    image = _visible_image(request, pk)
+    try:
+        actions.publish_now(image.post, user=request.user)
+    except actions.NotAllowed as refused:
+        raise PermissionDenied from refused
+    except actions.DecisionRefused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, _("It will be published in a moment."))
+    return redirect("captions:review", pk=image.pk)
+
+
+@login_required
+@require_safe
+def picture(request: SignedInRequest, pk: int) -> HttpResponseBase:
+    """Our prepared copy of the picture: always a JPEG that we wrote, never what the server sent."""
+    image = get_object_or_404(Image.objects.visible_to(request.user), pk=pk)
+    root = Path(settings.MEDIA_ROOT).resolve()
+    path = (root / image.local_path).resolve()
+    if not image.local_path or not path.is_relative_to(root) or not path.is_file():
+        return HttpResponse(_("There is no copy of this picture here."), content_type="text/plain", status=404)
+    response = FileResponse(path.open("rb"), content_type="image/jpeg")
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+def _visible_image(request: SignedInRequest, pk: int) -> Image:
+    images = Image.objects.visible_to(request.user).select_related("post", "platform_connection", "claimed_by")
+    return get_object_or_404(images, pk=pk)
+
+
+def _page(request: SignedInRequest, image: Image, typed: Typed | None = None, status: int = 200) -> HttpResponse:
+    decidable = Image.objects.decidable_by(request.user)
+    is_held = decidable.claim_for_review(image.pk, request.user)
+    may_decide = is_held or decidable.filter(pk=image.pk).exists()
+    if is_held:
+        image.claimed_by = request.user
+    page = ReviewPage(image, request.user, may_decide, is_held, typed or Typed())
+    context = page.context() | {
+        "query": _query(request),
+        "count_left": queue.count(_decidable_scope(request), State.AWAITING),
+    }
+    return render(request, "captions/review.html", context, status=status)
+
+
+def _decidable_scope(request: SignedInRequest) -> Scope:
+    """What this person may decide on, within the chosen connection."""
+    if not request.user.can(Ability.DECIDE):
+        return Scope(())
+    decidable = queue.light_connections().decidable_by(request.user)
+    named = request.GET.get("connection", "")
+    chosen = decidable.filter(pk=int(named)).first() if named.isdecimal() else None
+    return Scope.of(request.user, decidable, chosen)
+
+
+def _query(request: SignedInRequest, **more: object) -> str:
+    """The chosen connection goes along from page to page."""
+    named = request.GET.get("connection", "")
+    values = ({"connection": named} if named.isdecimal() else {}) | more
+    return f"?{urlencode(values)}" if values else ""
+
+
+def _address(name: str, request: SignedInRequest, *args: int, **more: object) -> str:
+    return reverse(name, args=args) + _query(request, **more)
+
+
+def _next(request: SignedInRequest, image: Image) -> str:
+    return _address("captions:next", request, after=image.pk)
+
+
+def _form_errors(form: ApprovalForm) -> str:
+    return " ".join(str(error) for errors in form.errors.values() for error in cast("list[str]", errors))
+
+
+def _after_approval(image: Image, decision: actions.Decision) -> str:
+    """What happens to the approved text now."""
+    connection = image.platform_connection
+    if is_never_written(connection):
+        return _("Approved. This server is never written to: copy the text below and add it by hand.")
+    if connection is not None and (not connection.is_active or connection.attention):
+        return _("Approved. Nothing is published before somebody has looked after the connection “%(name)s”.") % {
+            "name": connection.name
+        }
+    if decision.publication is not None and decision.publication.status == Publication.Status.WAITING:
+        return ngettext(
+            "Approved. It is published when %(count)d more picture of this post is decided.",
+            "Approved. It is published when %(count)d more pictures of this post are decided.",
+            decision.waiting_for,
+        ) % {"count": decision.waiting_for}
+    return _("Approved. It will be published in a moment.")
+
+
+def _left(request: SignedInRequest) -> str:
+    count = queue.count(_decidable_scope(request), State.AWAITING)
+    if not count:
+        return _("Nothing is left to review.")
+    if count > queue.COUNT_CAP:
+        return _("More than %(count)d are left.") % {"count": queue.COUNT_CAP}
+    return ngettext("%(count)d is left.", "%(count)d are left.", count) % {"count": count}

@@ -1,0 +1,108 @@
+// The review page: a live count, keys, and a renewed hold while somebody types. Everything works without it.
+
+const form = document.getElementById("approve-form");
+const text = document.getElementById("text");
+const help = document.getElementById("review-keys");
+
+// Code points of the text as it will be stored, which is what servers count.
+function codePoints(value) {
+  return [...value.normalize("NFC").trim()].length;
+}
+
+function watchLength() {
+  const count = document.querySelector("[data-count]");
+  const status = document.querySelector("[data-count-status]");
+  const limit = Number(text.dataset.limit);
+  const update = () => {
+    const length = codePoints(text.value);
+    const message = length > limit ? status.dataset.over : length > limit * 0.9 ? status.dataset.near : "";
+    count.textContent = length.toLocaleString(document.documentElement.lang);
+    count.parentElement.classList.toggle("over", length > limit);
+    // Said once when it becomes true, not at every letter.
+    if (status.textContent !== message) status.textContent = message;
+  };
+  text.addEventListener("input", update);
+  update();
+}
+
+// One click is one decision; leaving with unsaved words asks first.
+function guardTheText() {
+  const before = text.value;
+  let leaving = false;
+  document.addEventListener("submit", (event) => {
+    if (event.target.method === "dialog") return;
+    if (leaving) event.preventDefault();
+    leaving = true;
+  });
+  window.addEventListener("pageshow", () => {
+    leaving = false;
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (!leaving && text.value !== before) event.preventDefault();
+  });
+}
+
+function keepTheHold() {
+  const every = 60_000;
+  let renewed = Date.now();
+  text.addEventListener("input", () => {
+    if (Date.now() - renewed < every) return;
+    renewed = Date.now();
+    const body = new URLSearchParams({ csrfmiddlewaretoken: form.elements.csrfmiddlewaretoken.value });
+    fetch(form.dataset.hold, { method: "POST", body, credentials: "same-origin" }).catch(() => {
+      renewed = 0; // no network: with the next letter again
+    });
+  });
+}
+
+const KEY = "vedfolnir.single-keys";
+
+function singleKeysAreOn() {
+  return localStorage.getItem(KEY) !== "off";
+}
+
+function press(key) {
+  const target = document.querySelector(`[data-key="${key}"]`);
+  if (key === "e" && text) text.focus();
+  else if (key === "r" && target) {
+    target.parentElement.open = true;
+    target.parentElement.querySelector("input[name=reason]").focus();
+  } else if (target) target.click();
+  else return false;
+  return true;
+}
+
+function listenForKeys() {
+  document.addEventListener("keydown", (event) => {
+    const modified = event.altKey || event.ctrlKey || event.metaKey;
+    if (event.key === "Enter" && (event.altKey || event.ctrlKey) && form && !help?.open) {
+      event.preventDefault();
+      form.requestSubmit();
+      return;
+    }
+    const typing = event.target.closest("input, textarea, select, [contenteditable]");
+    if (modified || typing || event.repeat || help?.open || !singleKeysAreOn()) return;
+    if (event.key === "?" && help) help.showModal();
+    else if (!"aersn".includes(event.key) || event.key.length !== 1 || !press(event.key)) return;
+    event.preventDefault();
+  });
+}
+
+function offerHelp() {
+  const button = document.querySelector("[data-help]");
+  const single = document.getElementById("single-keys");
+  if (button) {
+    button.hidden = false;
+    button.addEventListener("click", () => help.showModal());
+  }
+  single.checked = singleKeysAreOn();
+  single.addEventListener("change", () => localStorage.setItem(KEY, single.checked ? "on" : "off"));
+}
+
+if (form) {
+  watchLength();
+  guardTheText();
+  keepTheHold();
+}
+if (help) offerHelp();
+listenForKeys();
