@@ -1,4 +1,16 @@
-from django.urls import URLPattern
+from django.urls import path
+
+from platforms import views
 
 app_name = "platforms"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.connections, name="list"),
+    path("connect/", views.connect, name="connect"),
+    path("<int:pk>/", views.detail, name="detail"),
+    path("<int:pk>/test/", views.test, name="test"),
+    path("<int:pk>/remove/", views.remove, name="remove"),
+    path("<int:pk>/options/", views.options, name="options"),
+    path("<int:pk>/attention/", views.clear_attention, name="clear_attention"),
+    path("<int:pk>/members/", views.add_member, name="add_member"),
+    path("<int:pk>/members/<int:member>/remove/", views.remove_member, name="remove_member"),
+]

@@ -1,0 +1,152 @@
+"""The pages of the connections: they translate HTTP; `platforms.actions` decides."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.http import SignedInRequest, ability_required
+from accounts.roles import Ability
+from platforms import actions
+from platforms.clients import capabilities_for
+from platforms.forms import ConnectForm, MemberForm, OptionsForm
+from platforms.models import PlatformConnection, PlatformMember
+
+LISTED = 200  # connections on one page
+SECRETS = ("access_token", "client_key", "client_secret")  # no page needs them
+
+
+@login_required
+@require_safe
+def connections(request: SignedInRequest) -> HttpResponse:
+    visible = PlatformConnection.objects.visible_to(request.user).defer(*SECRETS).select_related("user")
+    rows = [(row, capabilities_for(row)) for row in visible.order_by("name", "pk")[: LISTED + 1]]
+    context = {
+        "rows": rows[:LISTED],
+        "has_more": len(rows) > LISTED,
+        "may_connect": request.user.can(Ability.CONNECT),
+    }
+    return render(request, "platforms/list.html", context)
+
+
+@ability_required(Ability.CONNECT)
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@sensitive_post_parameters("token")
+def connect(request: SignedInRequest) -> HttpResponse:
+    """Connect an account. The query may name server and connection, for a new token of a known one."""
+    known = {name: request.GET.get(name, "") for name in ("instance_url", "name")}
+    form = ConnectForm(request.POST if request.method == "POST" else None, initial=known)
+    if form.is_bound and form.is_valid():
+        try:
+            connection = actions.connect(request.user, **form.cleaned_data)
+        except actions.ConnectRefused as refused:
+            form.add_error(refused.field or None, refused.reason)
+        else:
+            messages.success(request, _("Connected: %(account)s.") % {"account": connection.address})
+            return redirect("platforms:detail", pk=connection.pk)
+    return render(request, "platforms/connect.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@login_required
+@require_safe
+def detail(request: SignedInRequest, pk: int) -> HttpResponse:
+    visible = PlatformConnection.objects.visible_to(request.user).defer(*SECRETS).select_related("user")
+    connection = get_object_or_404(visible, pk=pk)
+    context = {
+        "connection": connection,
+        "capabilities": capabilities_for(connection),
+        "may_manage": actions.may_manage(connection, request.user),
+        "options": OptionsForm(instance=connection),
+        "member_form": MemberForm(),
+        "members": PlatformMember.objects.filter(platform_connection=connection).select_related("user").order_by("pk"),
+    }
+    return render(request, "platforms/detail.html", context)
+
+
+@require_POST
+@ability_required(Ability.CONNECT)
+def test(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
+    connection = _managed(request, pk)
+    try:
+        identity = actions.test_connection(connection, request.user)
+    except actions.ConnectRefused as refused:
+        messages.error(request, refused.reason)
+    else:
+        known = {
+            "account": connection.address,
+            "software": identity.instance.software,
+            "version": identity.instance.version,
+        }
+        messages.success(request, _("It works: %(account)s, on %(software)s %(version)s.") % known)
+    return redirect("platforms:detail", pk=pk)
+
+
+@ability_required(Ability.CONNECT)
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Ask first, then do it."""
+    connection = _managed(request, pk)
+    if request.method != "POST":
+        return render(request, "platforms/remove.html", {"connection": connection})
+    actions.remove(connection, request.user)
+    messages.success(request, _("Removed: %(name)s.") % {"name": connection.name})
+    return redirect("platforms:list")
+
+
+@require_POST
+@ability_required(Ability.CONNECT)
+def options(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
+    connection = _managed(request, pk)
+    form = OptionsForm(request.POST)
+    if form.is_valid():
+        actions.set_options(connection, request.user, **form.cleaned_data)
+        messages.success(request, _("Saved. The next scan goes by it."))
+    return redirect("platforms:detail", pk=pk)
+
+
+@require_POST
+@ability_required(Ability.CONNECT)
+def clear_attention(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
+    actions.clear_attention(_managed(request, pk), request.user)
+    messages.success(request, _("Work on this connection goes on."))
+    return redirect("platforms:detail", pk=pk)
+
+
+@require_POST
+@ability_required(Ability.CONNECT)
+def add_member(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
+    connection = _managed(request, pk)
+    form = MemberForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Nobody here has this user name."))
+        return redirect("platforms:detail", pk=pk)
+
+    user, role = form.member
+    try:
+        actions.add_member(connection, user, role, request.user)
+    except actions.MemberRefused as refused:
+        messages.error(request, refused.reason)
+    else:
+        messages.success(request, _("%(user)s is a member now.") % {"user": user})
+    return redirect("platforms:detail", pk=pk)
+
+
+@require_POST
+@ability_required(Ability.CONNECT)
+def remove_member(request: SignedInRequest, pk: int, member: int) -> HttpResponseRedirect:
+    connection = _managed(request, pk)
+    membership = get_object_or_404(connection.memberships.select_related("user"), pk=member)
+    actions.remove_member(connection, membership.user, request.user)
+    messages.success(request, _("%(user)s is no member any more.") % {"user": membership.user})
+    return redirect("platforms:detail", pk=pk)
+
+
+def _managed(request: SignedInRequest, pk: int) -> PlatformConnection:
+    """A connection that this person may change; for everybody else it does not exist."""
+    managed = PlatformConnection.objects.visible_to(request.user).owned_by(request.user)
+    return get_object_or_404(managed, pk=pk)
