@@ -1,24 +1,27 @@
 """People, sessions, the audit log. What is changed here goes through `accounts.actions`, as everywhere."""
 
-from copy import copy
-from functools import partial
 from typing import Any
 
 import allauth.account.admin  # noqa: F401  (registers EmailAddress)
 import django.contrib.auth.admin  # noqa: F401  (registers Group)
 from allauth.account.models import EmailAddress
 from django.contrib import admin, messages
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts import actions, views
 from accounts.forms import NewPersonForm, OtherPasswordForm, PersonForm
@@ -56,10 +59,22 @@ class UserAdmin(BoundedAdmin[User], BaseUserAdmin[User]):
         url = reverse("admin:auth_user_password_change", args=[person.pk])
         return format_html('<a href="{}">{}</a>', url, _("Set a new password"))
 
+    @method_decorator(sensitive_post_parameters())
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        page = copy(self)  # one request's own: the form must know who acts
-        page.change_password_form = partial(OtherPasswordForm, actor=_actor(request))
-        return super(UserAdmin, page).user_change_password(request, id, form_url)
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        if (person := self.get_object(request, id)) is None:
+            raise Http404
+        form = OtherPasswordForm(person, request.POST or None, actor=_actor(request))
+        if form.is_valid():
+            form.save()
+            if person == request.user:
+                update_session_auth_hash(request, person)
+            self.message_user(request, _("The password is set, their sessions have ended."), messages.SUCCESS)
+            return redirect("admin:accounts_user_change", person.pk)
+        title = _("Set a new password for %(name)s") % {"name": person}
+        context = self.admin_site.each_context(request) | {"title": title, "person": person, "form": form}
+        return TemplateResponse(request, "admin/accounts/user/set_password.html", context)
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
         try:

@@ -2,7 +2,7 @@ from typing import Any
 
 from allauth.account.forms import LoginForm
 from django import forms
-from django.contrib.auth.forms import AdminPasswordChangeForm
+from django.contrib.auth.forms import SetPasswordForm
 from django.contrib.auth.password_validation import password_validators_help_texts, validate_password
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
@@ -69,17 +69,14 @@ class PersonForm(forms.ModelForm[User]):
         return cleaned
 
 
-class OtherPasswordForm(AdminPasswordChangeForm):  # type: ignore[type-arg]
+class OtherPasswordForm(SetPasswordForm):  # type: ignore[type-arg]  # not generic at run time
     """An admin sets somebody's password: through the action, so that it is audited and ends their sessions."""
 
     def __init__(self, user: User, *args: Any, actor: User, **kwargs: Any) -> None:
         super().__init__(user, *args, **kwargs)
         self.actor = actor
-        # There is no other way to sign in, so no account goes without a password: it is switched off instead.
-        self.fields.pop("usable_password", None)
-        self.fields["password1"].required = self.fields["password2"].required = True
 
     def save(self, commit: bool = True) -> User:
         user: User = self.user
-        actions.set_password(user, self.cleaned_data["password1"], actor=self.actor)
+        actions.set_password(user, self.cleaned_data["new_password1"], actor=self.actor)
         return user

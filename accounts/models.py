@@ -3,7 +3,7 @@
 `users` and `user_sessions` mirror the documented schema column by column; docs/schema.md shows the result.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, ClassVar, Self
 
@@ -91,17 +91,18 @@ class User(AbstractBaseUser):
         return self.username
 
     def clean(self) -> None:
-        """Names are unique whatever their case.
-
-        Addresses are kept in lower case: SQLite's LOWER, which makes the unique key, knows ASCII only.
-        """
+        """Addresses are kept in lower case: SQLite's LOWER, which makes the unique key, knows ASCII only."""
         super().clean()
         self.email = self.email.lower()
+
+    def validate_unique(self, exclude: Collection[str] | None = None) -> None:
+        """Names and addresses are unique whatever their case. Django cannot ask generated columns before they exist."""
+        super().validate_unique({*(exclude or ()), "username", "email", "username_key", "email_key"})
         others = User.objects.exclude(pk=self.pk)
         taken = {}
-        if others.filter(username_key=self.username.lower()).exists():
+        if "username" not in (exclude or ()) and others.filter(username_key=self.username.lower()).exists():
             taken["username"] = _("This user name is taken.")
-        if others.filter(email_key=self.email).exists():
+        if "email" not in (exclude or ()) and others.filter(email_key=self.email.lower()).exists():
             taken["email"] = _("This address has an account.")
         if taken:
             raise ValidationError(taken)
