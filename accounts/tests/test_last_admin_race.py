@@ -3,7 +3,7 @@
 from threading import Barrier, Thread
 
 from django.db import connection
-from django.test import TransactionTestCase
+from django.test import TransactionTestCase, skipUnlessDBFeature
 
 from accounts import actions
 from accounts.models import User
@@ -11,6 +11,7 @@ from accounts.roles import Role
 from accounts.tests.people import make_user
 
 
+@skipUnlessDBFeature("has_select_for_update")  # SQLite has one writer at a time
 class LastAdminRaceTests(TransactionTestCase):
     def test_of_two_admins_who_remove_each_other_one_stays(self) -> None:
         ada, bea = make_user("ada", role=Role.ADMIN), make_user("bea", role=Role.ADMIN)
