@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
-from captions.models import CaptionVersion, Image
+from captions.models import CaptionVersion, Image, ImageQuerySet
 from captions.settling import lock_post, settle_waiting_publications
 from vedfolnir.lib.deadlocks import again_after_deadlock
 
@@ -137,3 +137,59 @@ def _picture_values(picture: Picture | None) -> dict[str, Any]:
     if picture is None:
         return {}
     return {**asdict(picture), "media_type": picture.media_type[:100] or None}
+
+
+# Asking for drafts, and taking it back
+
+
+def ask_for_drafts(image_ids: Sequence[int], batch_id: str) -> int:
+    """Make undrafted images due, in the name of the task `batch_id`; how many are its own now.
+
+    Those that were asked for already keep their turn and only change hands.
+    """
+    undrafted = Image.objects.undrafted().filter(pk__in=image_ids, is_decorative=False)
+    asked = {"batch_id": batch_id, "next_attempt_at": timezone.now(), "failures": 0, "processing_error": None}
+    new = undrafted.filter(next_attempt_at=None).update(**asked)
+    return new + undrafted.exclude(batch_id=batch_id).update(batch_id=batch_id)
+
+
+def ask_for_new_drafts(image_ids: Sequence[int], batch_id: str) -> int:
+    """Have drafts that only the machine wrote and that nobody decided or looks at made again; how many.
+
+    The old draft stays readable until the new one is there.
+    """
+    now = timezone.now()
+    undecided = Image.objects.awaiting_review().filter(pk__in=image_ids, is_decorative=False)
+    by_machine = undecided.filter(Q(reviewed_caption=None) | Q(reviewed_caption=""))
+    free = by_machine.filter(Q(claimed_until=None) | Q(claimed_until__lte=now))
+    return free.update(
+        captioned_at=None, batch_id=batch_id, next_attempt_at=now, failures=0, processing_error=None, claimed_by=None
+    )
+
+
+def ask_for_rest(batch_id: str) -> int:
+    """Make due again what was withdrawn from the task `batch_id` undrafted; how many."""
+    rest = Image.objects.undrafted().filter(batch_id=batch_id, next_attempt_at=None, is_decorative=False)
+    return rest.update(next_attempt_at=timezone.now(), failures=0)
+
+
+def ask_again(failed: ImageQuerySet, batch_id: str) -> int:
+    """Give those of `failed` that ended in an error a new start, in the name of the task `batch_id`; how many."""
+    return failed.filter(status=Image.Status.ERROR).update(
+        status=Image.Status.PENDING,
+        captioned_at=None,
+        batch_id=batch_id,
+        next_attempt_at=timezone.now(),
+        failures=0,
+        processing_error=None,
+    )
+
+
+def withdraw(batch_id: str) -> int:
+    """Nobody wants the drafts of this task any more; how many were still open.
+
+    The images stay, so that a later task finds them. What a worker has in hand may still become a draft.
+    """
+    asked = Image.objects.undrafted().filter(batch_id=batch_id, next_attempt_at__isnull=False)
+    had_draft = asked.exclude(generated_caption=None).exclude(generated_caption="")
+    return had_draft.update(captioned_at=timezone.now(), next_attempt_at=None) + asked.update(next_attempt_at=None)

@@ -53,9 +53,9 @@ class Channel(filesystem.Channel):
     def control_folder(self) -> Path:
         return make_folder(self.transport_options["control_folder"])
 
-    def _put(self, queue: str, message: Any, **_: Any) -> None:
+    def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]  # as kombu itself does
         # The wall clock, because what was queued before a restart of the machine comes first.
-        write_whole(self.folder / f"{time.time_ns():020}_{uuid4().hex}.{queue}.msg", json.dumps(message))
+        write_whole(self.folder / f"{time.time_ns():020}_{uuid4().hex}.{queue}.msg", json.dumps(payload))
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
         for path in self._messages(queue):

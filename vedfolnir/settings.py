@@ -189,6 +189,8 @@ OLLAMA_MODEL = env.text("OLLAMA_MODEL")
 # --- work: the database is the truth, a message is a doorbell (docs/architecture.md) ----------------------------------
 
 SWEEP_SECONDS = env.number("SWEEP_SECONDS", default=3 if EMBEDDED else 30)
+# How long a worker may hold a scan or a picture without a sign of life; 0: as the engine's time limit demands.
+LEASE_SECONDS = env.number("LEASE_SECONDS", default=0)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
@@ -202,6 +204,16 @@ CELERY_TASK_DEFAULT_QUEUE = "io"
 CELERY_TASK_ROUTES = {"processing.tasks.caption_images": {"queue": "captions"}}
 CELERY_WORKER_MAX_TASKS_PER_CHILD = 200
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 30
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    # What nobody took in time is rung again anyway: messages must not pile up while no worker runs.
+    "sweep": {
+        "task": "processing.tasks.sweep",
+        "schedule": float(SWEEP_SECONDS),
+        "options": {"expires": 2 * SWEEP_SECONDS + 10},
+    },
+    "heartbeat": {"task": "processing.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 30}},
+}
 if EMBEDDED:
     CELERY_BROKER_URL = "vedfolnir-files://"
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {

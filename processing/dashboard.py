@@ -1,0 +1,71 @@
+"""What the dashboard shows of each connection, in a fixed number of queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, OuterRef, Q, Subquery
+
+from accounts.models import User
+from accounts.roles import Ability
+from captions.models import Image
+from platforms.models import PlatformConnection
+from processing.models import CaptionGenerationTask
+
+SHOWN = 50  # connections; the others are found under /platforms/
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The pictures of one connection."""
+
+    awaiting: int = 0  # a draft waits for a reviewer
+    undrafted: int = 0
+    approved: int = 0  # not yet posted
+    posted: int = 0
+    errors: int = 0
+
+    @property
+    def any(self) -> bool:
+        return bool(self.awaiting or self.undrafted or self.approved or self.posted or self.errors)
+
+
+@dataclass(frozen=True)
+class Card:
+    connection: PlatformConnection
+    counts: Counts
+    task: CaptionGenerationTask | None  # the latest
+    may_start: bool
+
+
+def cards(user: User) -> list[Card]:
+    """One card for each connection that this person may see, their own first."""
+    visible = PlatformConnection.objects.visible_to(user).defer("access_token", "client_key", "client_secret")
+    latest = CaptionGenerationTask.objects.filter(platform_connection=OuterRef("pk")).order_by("-created_at")
+    rows = visible.annotate(latest_task=Subquery(latest.values("pk")[:1])).select_related("user").order_by("name", "pk")
+    connections = sorted(rows[:SHOWN], key=lambda connection: connection.user_id != user.pk)
+    ids = [connection.pk for connection in connections]
+    tasks = CaptionGenerationTask.objects.in_bulk([row.latest_task for row in connections if row.latest_task])
+    may_start = set(decidable_ids(user, ids)) if user.can(Ability.GENERATE) else set()
+    counted = counts(ids)
+    return [
+        Card(row, counted.get(row.pk, Counts()), tasks.get(row.latest_task or ""), row.pk in may_start)
+        for row in connections
+    ]
+
+
+def decidable_ids(user: User, ids: Sequence[int]) -> list[int]:
+    return list(PlatformConnection.objects.decidable_by(user).filter(pk__in=ids).values_list("pk", flat=True))
+
+
+def counts(connection_ids: Sequence[int]) -> dict[int, Counts]:
+    """By connection; read from the index alone (ix_image_review)."""
+    status, pending = Image.Status, Q(status=Image.Status.PENDING)
+    rows = Image.objects.filter(platform_connection__in=connection_ids).order_by().values("platform_connection")
+    counted = rows.annotate(
+        awaiting=Count("pk", filter=pending & Q(captioned_at__isnull=False)),
+        undrafted=Count("pk", filter=pending & Q(captioned_at=None)),
+        approved=Count("pk", filter=Q(status=status.APPROVED)),
+        posted=Count("pk", filter=Q(status=status.POSTED)),
+        errors=Count("pk", filter=Q(status=status.ERROR)),
+    )
+    return {row.pop("platform_connection"): Counts(**row) for row in counted}

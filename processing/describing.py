@@ -1,0 +1,149 @@
+"""One picture: claim, fetch, prepare, ask the engine, check, record. Nothing is locked while others work."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from django.utils.translation import gettext as _
+
+from captions import checks, drafts
+from captions.drafts import Draft, Picture
+from captions.models import Image
+from processing import backoff, leases, pictures
+from processing.engine_choice import current_chain
+from processing.engines import EngineAnswer, EngineRefused, EngineRequest, EngineUnavailable
+from processing.models import CaptionGenerationTask
+from processing.preparation import PictureRefused, PreparedImage
+from processing.task_settings import TaskSettings
+from vedfolnir.lib.outbound import OutboundRefused, OutboundUnavailable
+
+logger = logging.getLogger(__name__)
+
+FAILURES_MOST = 5
+RETRY_FIRST, RETRY_MOST, RETRY_FACTOR = timedelta(seconds=30), timedelta(hours=1), 4
+DEFAULT_LIMIT = 1500  # code points, Mastodon's
+
+
+class Result(StrEnum):
+    NOT_DUE = "not due"
+    DRAFTED = "drafted"
+    LATER = "later"
+    ERROR = "error"
+    LEASE_LOST = "lease lost"
+
+
+class Describer(Protocol):
+    """What is asked for a description: the chain, or one engine."""
+
+    def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer: ...
+
+
+def caption_image(pk: int, *, engine: Describer | None = None) -> Result:
+    """Draft the alt text of an image if it is due. Safe to run twice and by several workers at once.
+
+    `engine` is the process's own chain unless given. Whatever goes wrong is on the image afterwards.
+    """
+    image = drafts.claim(pk, leases.image_lease())
+    if image is None:
+        return Result.NOT_DUE
+    if image.failures > FAILURES_MOST:
+        ended = _("Working on this picture ended the worker %(count)d times.") % {"count": image.failures - 1}
+        return _give_up(image, ended)
+    try:
+        return _describe(image, engine)
+    except Exception:  # the outermost loop: a mistake of ours must be seen on the row, too
+        logger.exception("image %s: unexpected error", pk)
+        return _later(image, _("Something went wrong in Vedfolnir itself; the worker's log has the details."))
+
+
+def _describe(image: Image, engine: Describer | None) -> Result:
+    picture: Picture | None = None
+    try:
+        prepared = pictures.download(image)
+        picture = pictures.keep(prepared)
+        answer = (engine or current_chain()).describe(prepared, _request(image, prepared))
+    except (OutboundUnavailable, EngineUnavailable) as error:
+        return _later(image, str(error), picture)
+    except (OutboundRefused, PictureRefused, EngineRefused) as error:
+        return _give_up(image, str(error), picture)
+    recorded = drafts.record_draft(image.pk, image.attempts, _draft(image, answer), picture)
+    return Result.DRAFTED if recorded else Result.LEASE_LOST
+
+
+def _request(image: Image, prepared: PreparedImage) -> EngineRequest:
+    task = CaptionGenerationTask.objects.filter(pk=image.batch_id).only("settings_json").first()
+    wishes = TaskSettings.of(task) if task else TaskSettings()
+    return EngineRequest(
+        language=_language(image),
+        max_length=min(wishes.max_caption_length, _limit(image)),
+        context=_context(image),
+        frames=prepared.frames,
+    )
+
+
+def _draft(image: Image, answer: EngineAnswer) -> Draft:
+    language = answer.language or _language(image)
+    findings = checks.check(
+        answer.text,
+        limit=_limit(image),
+        language=language,
+        post_text=_context(image),
+        visible_text=answer.visible_text,
+        engine=answer.engine,
+    )
+    return Draft(
+        text=answer.text,
+        language=language,
+        engine=answer.engine,
+        model=answer.model,
+        prompt=answer.prompt,
+        prompt_version=answer.prompt_version,
+        category=answer.category,
+        score=checks.score(findings),
+        findings=[*_as_json(findings), *_notes(answer)],
+        needs_special_review=answer.needs_special_review,
+        tokens_in=answer.tokens_in,
+        tokens_out=answer.tokens_out,
+        seconds=answer.seconds,
+    )
+
+
+def _as_json(findings: Sequence[checks.Finding]) -> list[dict[str, Any]]:
+    return [asdict(finding) | {"message": str(finding.message)} for finding in findings]
+
+
+def _notes(answer: EngineAnswer) -> list[dict[str, Any]]:
+    """What the engine itself has to say, beside the findings and without weight in the score."""
+    return [{"code": "engine-note", "severity": "note", "message": note, "span": None} for note in answer.notes]
+
+
+def _language(image: Image) -> str:
+    return image.post.language or "en"
+
+
+def _limit(image: Image) -> int:
+    connection = image.platform_connection
+    return (connection.alt_text_limit if connection else None) or DEFAULT_LIMIT
+
+
+def _context(image: Image) -> str:
+    """The post as readers see it: untrusted text, data and nothing else."""
+    return "\n".join(part for part in (image.post.spoiler_text, image.post.post_content or "") if part)
+
+
+def _later(image: Image, reason: str, picture: Picture | None = None) -> Result:
+    if image.failures >= FAILURES_MOST:
+        gave_up = _("Gave up after %(count)d attempts. %(reason)s") % {"count": image.failures, "reason": reason}
+        return _give_up(image, gave_up, picture)
+    retry_at = backoff.next_attempt(image.failures, first=RETRY_FIRST, most=RETRY_MOST, factor=RETRY_FACTOR)
+    recorded = drafts.record_failure(image.pk, image.attempts, reason, retry_at=retry_at, picture=picture)
+    return Result.LATER if recorded else Result.LEASE_LOST
+
+
+def _give_up(image: Image, reason: str, picture: Picture | None = None) -> Result:
+    logger.info("image %s: %s", image.pk, reason)
+    recorded = drafts.record_failure(image.pk, image.attempts, reason, retry_at=None, picture=picture)
+    return Result.ERROR if recorded else Result.LEASE_LOST

@@ -1,0 +1,96 @@
+"""Whether the parts work together: database, broker, worker, and how old the oldest due row is."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import current_app
+from django.core.cache import cache
+from django.db import Error, connection, models
+from django.utils import timezone
+
+from captions.models import Image, Publication
+from processing import doorbells
+from processing.models import CaptionGenerationTask
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT = "worker-heartbeat"
+HEARTBEAT_LATE = 60.0  # seconds; beat sends one every ten
+DUE_LATE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class Check:
+    ok: bool
+    detail: str
+
+
+def note_heartbeat() -> None:
+    cache.set(HEARTBEAT, time.time(), timeout=None)
+
+
+def checks() -> dict[str, Check]:
+    """Every check by its name. Once the database does not answer, nothing else is asked of it."""
+    database = check_database()
+    found = {"database": database, "broker": check_broker()}
+    if database.ok:
+        found |= {"worker": _guarded(check_worker), "queue": _guarded(check_queue)}
+    return found
+
+
+def check_database() -> Check:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error as error:
+        logger.warning("health: the database does not answer: %s", error)
+        return Check(False, "does not answer")
+    return Check(True, connection.vendor)
+
+
+def check_broker() -> Check:
+    try:
+        with current_app.connection_for_write() as broker:
+            broker.ensure_connection(max_retries=1, interval_start=0)
+    except doorbells.NOBODY_THERE as error:
+        logger.warning("health: the broker does not answer: %s", error)
+        return Check(False, "does not answer")
+    return Check(True, "answers")
+
+
+def check_worker() -> Check:
+    beat = cache.get(HEARTBEAT)
+    if beat is None:
+        return Check(False, "no sign of life yet")
+    age = max(0.0, time.time() - float(beat))
+    return Check(age <= HEARTBEAT_LATE, f"last sign of life {age:.0f} s ago")
+
+
+def check_queue() -> Check:
+    """A worker that is deaf looks alive; that nothing due is taken does not. Drafts may queue while some are made."""
+    now = timezone.now()
+    waiting = [
+        _age(now, CaptionGenerationTask.objects.due(now).order_by("next_attempt_at")),
+        _age(now, Publication.objects.due(now).order_by("next_attempt_at")),
+    ]
+    if not Image.objects.awaiting_review().filter(captioned_at__gte=now - DUE_LATE).exists():
+        waiting.append(_age(now, Image.objects.due(now).order_by("next_attempt_at")))
+    oldest = max(waiting)
+    return Check(oldest <= DUE_LATE, f"oldest due row {oldest.total_seconds():.0f} s")
+
+
+def _age(now: datetime, due: models.QuerySet[Any]) -> timedelta:
+    oldest = due.values_list("next_attempt_at", flat=True).first()
+    return now - oldest if oldest else timedelta(0)
+
+
+def _guarded(check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except Error as error:
+        logger.warning("health: %s", error)
+        return Check(False, "the database does not answer")

@@ -1,0 +1,45 @@
+"""How long a worker may hold something without a sign of life."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from captions.models import Image
+from processing.engines.config import engine_config
+from processing.models import CaptionGenerationTask
+
+SCAN = timedelta(seconds=120)  # four times what one request to a server may take; renewed with every page
+DOWNLOAD = timedelta(seconds=60)
+BASIC = timedelta(seconds=120)  # the engine in this process takes seconds; a loaded machine ten times that
+
+
+class LeaseLost(Exception):
+    """Another worker holds the row, or a person cancelled it: stop, and write nothing."""
+
+
+def task_lease() -> timedelta:
+    return _fixed() or SCAN
+
+
+def image_lease() -> timedelta:
+    """Longer than a download and the slowest engine that may be asked."""
+    config = engine_config()
+    slowest = timedelta(seconds=config.describe_timeout.total)
+    return _fixed() or DOWNLOAD + (BASIC if config.chain.strip() == "basic" else slowest)
+
+
+def release_all() -> int:
+    """Make due whatever a worker held, for a supervisor who knows that no worker is left; how many rows.
+
+    Publications keep their leases: their worker may have died between a write and its record.
+    """
+    now = timezone.now()
+    images = Image.objects.undrafted().filter(next_attempt_at__gt=now, processing_error=None)
+    tasks = CaptionGenerationTask.objects.active().filter(next_attempt_at__gt=now, error_message=None)
+    return images.update(next_attempt_at=now) + tasks.update(next_attempt_at=now)
+
+
+def _fixed() -> timedelta | None:
+    """LEASE_SECONDS, for tests that wait for a lease to run out."""
+    return timedelta(seconds=settings.LEASE_SECONDS) if settings.LEASE_SECONDS else None

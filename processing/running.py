@@ -1,0 +1,69 @@
+"""One step of a task: scan the account if that is still to be done, else see how far its images are."""
+
+import logging
+from collections.abc import Callable
+
+from django.utils.translation import gettext as _
+
+from platforms import actions as platforms
+from platforms.clients import client_for
+from platforms.clients.base import CredentialsRefused, PlatformClient, PlatformRefused, PlatformUnavailable
+from platforms.models import PlatformConnection
+from processing import lifecycle, scanning, stopping
+from processing.leases import LeaseLost
+from processing.models import CaptionGenerationTask
+
+logger = logging.getLogger(__name__)
+
+ClientFactory = Callable[[PlatformConnection], PlatformClient]
+
+
+def nothing() -> None:
+    """For those who need no sign after each page."""
+
+
+def run_task(
+    task_id: str, *, client_factory: ClientFactory = client_for, after_page: Callable[[], object] = nothing
+) -> None:
+    """Do the next step of a task if it is due. Safe to run twice and by several workers at once.
+
+    `after_page` is called when new images may be due.
+    """
+    task = lifecycle.claim(task_id)
+    if task is not None:
+        _scan(task, client_factory, after_page)
+    lifecycle.note_progress(task_id)
+
+
+def _scan(task: CaptionGenerationTask, client_factory: ClientFactory, after_page: Callable[[], object]) -> None:
+    if task.failures > lifecycle.FAILURES_MOST:
+        lifecycle.fail(
+            task, _("The worker ended %(count)d times while reading the account.") % {"count": task.failures - 1}
+        )
+        return
+    try:
+        found = _walk(task, client_factory, after_page)
+        lifecycle.scanned(task, posts=found.posts, images=found.images, skipped=found.skipped)
+    except LeaseLost:
+        logger.info("task %s: cancelled, or another worker goes on with it", task.pk)
+    except stopping.Stopping:
+        lifecycle.give_back(task)
+    except PlatformUnavailable as error:
+        lifecycle.postpone(task, error.reason, retry_after=error.retry_after)
+    except PlatformRefused as error:
+        lifecycle.fail(task, error.reason)
+        if isinstance(error, CredentialsRefused):
+            platforms.raise_attention(task.platform_connection, error)
+    except Exception:  # the outermost loop: a mistake of ours must be seen on the row, too
+        logger.exception("task %s: unexpected error", task.pk)
+        lifecycle.postpone(task, _("Something went wrong in Vedfolnir itself; the worker's log has the details."))
+
+
+def _walk(
+    task: CaptionGenerationTask, client_factory: ClientFactory, after_page: Callable[[], object]
+) -> scanning.Found:
+    client = client_factory(task.platform_connection)
+    try:
+        return scanning.scan(task, client, after_page=after_page)
+    finally:
+        client.close()

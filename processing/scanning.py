@@ -1,0 +1,140 @@
+"""Walking an account for pictures without alt text, page by page, and asking for their drafts."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from time import monotonic
+from typing import TypeVar
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from captions import drafts, ingest
+from captions.models import Image
+from platforms.clients.base import PlatformClient, Status
+from platforms.models import PlatformConnection
+from platforms.wanted import wants
+from processing import lifecycle, stopping
+from processing.models import CaptionGenerationTask
+from processing.task_settings import TaskSettings
+from vedfolnir.lib.deadlocks import again_after_deadlock
+from vedfolnir.lib.text import is_missing
+
+PAGE = 40  # statuses, as servers give them
+WRITE_EVERY = 0.5  # seconds between two progress writes
+
+Item = TypeVar("Item")
+
+
+@dataclass
+class Found:
+    """What a walk has come across so far."""
+
+    read: int = 0  # posts
+    posts: int = 0  # that lack alt text and are wanted
+    images: int = 0  # whose drafts were asked for
+    skipped: int = 0  # pictures with an alt text, a draft or a decision
+
+
+def scan(task: CaptionGenerationTask, client: PlatformClient, *, after_page: Callable[[], object]) -> Found:
+    """Read the account of a task that this worker holds, newest post first, until enough posts lack alt text.
+
+    The lease is renewed with every page. Raises LeaseLost when it is gone (or the task cancelled), Stopping when the
+    process is to end, PlatformUnavailable, PlatformRefused. What was found until then stays.
+    """
+    wishes = TaskSettings.of(task)
+    found = Found()
+    pages = _pages(client.statuses(task.platform_connection.account_id))
+    written = 0.0
+    for number, page in enumerate(pages, start=1):
+        if monotonic() - written >= WRITE_EVERY:
+            lifecycle.keep(task, current_step=_step(found), images_found=found.images, progress_percent=min(9, number))
+            written = monotonic()
+        _take(task, wishes, page, found)
+        after_page()
+        if found.posts >= wishes.max_posts_per_run:
+            break
+        if len(page) == PAGE:
+            stopping.pause(wishes.processing_delay)
+    return found
+
+
+def look(connection: PlatformConnection, client: PlatformClient, limit: int) -> Found:
+    """What a scan would come across, without storing anything: pictures without alt text on the server."""
+    found = Found()
+    for status in client.statuses(connection.account_id):
+        found.read += 1
+        pictures = [each for _index, each in ingest.pictures(status)] if wants(connection, status) else []
+        missing = [each for each in pictures if is_missing(each.description)]
+        found.skipped += len(pictures) - len(missing)
+        found.images += len(missing)
+        found.posts += bool(missing)
+        if found.posts >= limit:
+            break
+    return found
+
+
+def _pages(statuses: Iterable[Item]) -> Iterator[list[Item]]:
+    remaining = iter(statuses)
+    while page := list(islice(remaining, PAGE)):
+        yield page
+
+
+def _take(task: CaptionGenerationTask, wishes: TaskSettings, page: list[Status], found: Found) -> None:
+    """Store a page and ask for the drafts of as many posts as are still wanted."""
+    connection = task.platform_connection
+    wanted = [status for status in page if wants(connection, status)]
+    stored = ingest.upsert_statuses(connection, wanted)
+    chosen, posts = _choose(task, wishes, stored.missing_alt, wishes.max_posts_per_run - found.posts)
+    asked = again_after_deadlock(lambda: _ask(task, wishes, chosen)) if wishes.describe else 0
+    found.read += len(page)
+    found.posts += posts
+    found.images += len(chosen) if wishes.describe else 0
+    found.skipped += sum(len(ingest.pictures(status)) for status in wanted) - len(chosen)
+    lifecycle.logger.debug("task %s: %s posts read, %s drafts asked for", task.pk, found.read, asked)
+
+
+@transaction.atomic
+def _ask(task: CaptionGenerationTask, wishes: TaskSettings, image_ids: list[int]) -> int:
+    """Raises LeaseLost: a cancelled task asks for nothing any more, not even a moment later."""
+    lifecycle.require_held(task)
+    again = drafts.ask_for_new_drafts(_drafted_before(task, image_ids), task.pk) if wishes.reprocess_existing else 0
+    return again + drafts.ask_for_drafts(image_ids, task.pk)
+
+
+def _drafted_before(task: CaptionGenerationTask, image_ids: list[int]) -> list[int]:
+    drafted = Image.objects.awaiting_review().filter(pk__in=image_ids).exclude(batch_id=task.pk)
+    return list(drafted.values_list("pk", flat=True))
+
+
+def _choose(
+    task: CaptionGenerationTask, wishes: TaskSettings, image_ids: list[int], room: int
+) -> tuple[list[int], int]:
+    """The images to draft, of at most `room` posts in the order of the page, and how many posts these are.
+
+    Those that this task has drafted already count too, so that a scan that starts again does not go further.
+    """
+    rows = Image.objects.filter(pk__in=image_ids, is_decorative=False).in_bulk()
+    chosen: dict[int, list[int]] = {}
+    for pk in image_ids:
+        image = rows.get(pk)
+        if image is None or not _is_wanted(task, wishes, image):
+            continue
+        if image.post_id in chosen or len(chosen) < room:
+            chosen.setdefault(image.post_id, []).append(pk)
+    return [pk for ids in chosen.values() for pk in ids], len(chosen)
+
+
+def _is_wanted(task: CaptionGenerationTask, wishes: TaskSettings, image: Image) -> bool:
+    if image.batch_id == task.pk:
+        return True
+    if image.status != Image.Status.PENDING:
+        return False
+    return image.captioned_at is None or (wishes.reprocess_existing and not image.reviewed_caption)
+
+
+def _step(found: Found) -> str:
+    return _("Reading the account: %(read)d posts, %(images)d pictures without alt text") % {
+        "read": found.read,
+        "images": found.images,
+    }
