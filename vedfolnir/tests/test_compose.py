@@ -18,6 +18,7 @@ from django.conf import settings
 from gunicorn.config import Config
 
 from vedfolnir.celery import app
+from vedfolnir.tests.compose import VARIABLE, command_of
 
 ROOT = Path(settings.BASE_DIR)
 TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -25,23 +26,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 SCHEMA = Path(__file__).parent / "data" / "compose-spec.json"
 
-VARIABLE = re.compile(r"\$(?:\$|\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\})")
 SECRET = re.compile(r"SECRET|KEY|PASSWORD|TOKEN|_URL$")
-
-
-def filled_in(text: str) -> str:
-    """The text with its variables replaced as Compose does it, by their defaults or by `x`."""
-
-    def value(match: re.Match[str]) -> str:
-        if not match["name"]:
-            return "$"
-        return match["rest"] if match["kind"] == "-" else "x"
-
-    return VARIABLE.sub(value, text)
-
-
-def command_of(name: str) -> list[str]:
-    return [filled_in(word) for word in SERVICES[name]["command"]]
 
 
 def variables() -> list[re.Match[str]]:
