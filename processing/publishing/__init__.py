@@ -7,9 +7,17 @@ import logging
 from collections.abc import Callable
 from enum import StrEnum
 
+from django.utils.translation import gettext as _
+
 from captions.models import Publication
 from platforms.clients import client_for
-from platforms.clients.base import CredentialsRefused, PlatformClient, PlatformRefused, PlatformUnavailable
+from platforms.clients.base import (
+    CredentialsRefused,
+    PlatformClient,
+    PlatformRefused,
+    PlatformUnavailable,
+    StatusGone,
+)
 from platforms.models import PlatformConnection
 from processing.publishing import leases, outcomes, undoing, writing
 
@@ -52,6 +60,10 @@ def _attempt(publication: Publication, client_factory: ClientFactory) -> Result:
     except CredentialsRefused as error:
         outcomes.hold_for_credentials(publication, error)
         return Result.LATER
+    except StatusGone as error:
+        gone = _("The post is not there any more; it was deleted, or this account may not see it.")
+        outcomes.refuse(publication, f"{gone} ({error.reason})")
+        return Result.REFUSED
     except PlatformRefused as error:
         outcomes.refuse(publication, error.reason)
         return Result.REFUSED

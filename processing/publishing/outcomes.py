@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from captions.models import CaptionVersion, Image, Post, Publication
-from platforms import actions as platforms
+from platforms.actions import raise_attention
 from platforms.clients.base import CredentialsRefused, PlatformUnavailable, Snapshot
 from processing.publishing import leases
 from vedfolnir.lib.text import strip_html
@@ -38,7 +38,7 @@ def hold_for_credentials(publication: Publication, error: CredentialsRefused) ->
         refuse(publication, error.reason)
     else:
         leases.settle(publication, next_attempt_at=timezone.now(), error=error.reason)
-    platforms.raise_attention(publication.platform_connection, error.reason)
+    raise_attention(publication.platform_connection, error.reason)
 
 
 def refuse(publication: Publication, reason: str) -> None:
@@ -64,7 +64,7 @@ def alarm(publication: Publication, after: Snapshot, found: list[str]) -> None:
             error=reason,
         )
         audit.record("publication_alarm", actor=None, entity=publication, found=found)
-    platforms.raise_attention(
+    raise_attention(
         publication.platform_connection,
         _("Publishing is stopped: after the edit of %(url)s something else than the alt text had changed. Look at the "
           "publication, undo it if need be, and then clear this notice.") % {"url": publication.post.post_url},
@@ -146,7 +146,7 @@ def remember_post(post: Post, now: Snapshot) -> None:
     )
 
 
-def _remember_versions(images: list[Image], texts: Mapping[str, str], kind: CaptionVersion.Kind) -> None:
+def _remember_versions(images: list[Image], texts: Mapping[str, str], kind: str) -> None:
     CaptionVersion.objects.bulk_create(
         CaptionVersion(image=image, kind=kind, text=texts[image.remote_id], language=image.language) for image in images
     )

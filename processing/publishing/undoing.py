@@ -39,7 +39,7 @@ def undo(publication: Publication, client: PlatformClient) -> bool:
 
 def _require_ours(publication: Publication, now: Snapshot) -> None:
     there = {attachment.id: attachment.description or "" for attachment in now.status.attachments}
-    changed = [key for key, text in publication.texts.items() if there.get(key) != text]
+    changed = [key for key, text in (publication.texts or {}).items() if there.get(key) != text]
     if changed:
         raise PlatformRefused(
             _("The alt text was changed on the server after it was published, so it was left as it is.")
