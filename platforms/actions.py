@@ -3,6 +3,7 @@
 The network is asked first and outside any transaction; the rows are written after that.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -59,8 +60,26 @@ def connect(user: User, *, name: str, instance_url: str, token: str) -> Platform
         NotAllowed: the user's role does not allow it.
         ConnectRefused: the server cannot be used or not reached, the token is wrong, the name is taken.
     """
+    plan = plan_connection(user, name=name, instance_url=instance_url, token=token)
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)  # one at a time: names, accounts and the default are unique
+        return _store(user, plan, token)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `connect` is going to store, besides the token."""
+
+    name: str
+    base_url: str
+    identity: Identity
+
+
+@sensitive_variables("token")
+def plan_connection(user: User, *, name: str, instance_url: str, token: str) -> Plan:
+    """Check all that `connect` checks, and store nothing. Raises as `connect` does."""
     if not user.can(Ability.CONNECT):
-        raise NotAllowed(_("Your role does not allow you to connect accounts. Ask an admin."))
+        raise NotAllowed(_("This role does not allow connecting accounts. An admin can change it."))
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST_NAME:
         raise ConnectRefused(_("Give the connection a name of 1 to 100 characters."), "name")
@@ -68,10 +87,21 @@ def connect(user: User, *, name: str, instance_url: str, token: str) -> Platform
         base_url = normalise_instance_url(instance_url)
     except OutboundRefused as error:
         raise ConnectRefused(error.reason, "instance_url") from error
-    identity = _identify(base_url, token)
-    with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)  # one at a time: names, accounts and the default are unique
-        return _store(user, name, base_url, token, identity)
+    plan = Plan(name, base_url, _identify(base_url, token))
+    _find(user, plan)
+    return plan
+
+
+def _find(user: User, plan: Plan) -> PlatformConnection | None:
+    """The user's connection to that account, if there is one. Raises ConnectRefused when another has the name."""
+    own = PlatformConnection.objects.filter(user=user)
+    same_account = Q(account_id=plan.identity.account.id) | Q(username=plan.identity.account.username)
+    found = own.filter(same_account, instance_url=plan.base_url).first()
+    others = own.exclude(pk=found.pk) if found else own
+    if others.filter(name=plan.name).exists():
+        text = _("There is another connection called “%(name)s”. Choose another name.")
+        raise ConnectRefused(text % {"name": plan.name}, "name")
+    return found
 
 
 @sensitive_variables("token")
@@ -85,25 +115,20 @@ def _identify(base_url: str, token: str) -> Identity:
 
 
 @sensitive_variables("token")
-def _store(user: User, name: str, base_url: str, token: str, identity: Identity) -> PlatformConnection:
-    own = PlatformConnection.objects.filter(user=user)
-    same_account = Q(account_id=identity.account.id) | Q(username=identity.account.username)
-    connection = own.filter(same_account, instance_url=base_url).first()
-    is_new = connection is None
-    if connection is None:
-        has_default = own.filter(is_default=True).exists()
-        connection = PlatformConnection(user=user, instance_url=base_url, is_default=not has_default)
-    if own.filter(name=name).exclude(pk=connection.pk).exists():
-        raise ConnectRefused(
-            _("You have another connection called “%(name)s”. Choose another name.") % locals(), "name"
-        )
-    facts = _facts(identity) | {"name": name, "access_token": token.strip(), "is_active": True}
+def _store(user: User, plan: Plan, token: str) -> PlatformConnection:
+    found = _find(user, plan)
+    if found is None:
+        has_default = PlatformConnection.objects.filter(user=user, is_default=True).exists()
+        connection = PlatformConnection(user=user, instance_url=plan.base_url, is_default=not has_default)
+    else:
+        connection = found
+    facts = _facts(plan.identity) | {"name": plan.name, "access_token": token.strip(), "is_active": True}
     if connection.attention_about == AttentionAbout.CREDENTIALS:
         facts |= {"attention": None, "attention_about": ""}
     for field, value in facts.items():
         setattr(connection, field, value)
-    connection.save(update_fields=None if is_new else [*facts, "updated_at"])
-    action = "platform_connected" if is_new else "platform_reconnected"
+    connection.save(update_fields=[*facts, "updated_at"] if found else None)
+    action = "platform_reconnected" if found else "platform_connected"
     audit.record(action, actor=user, entity=connection, account=connection.address, software=connection.software)
     return connection
 

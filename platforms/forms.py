@@ -1,12 +1,14 @@
 """The shapes of what people send; `platforms.actions` decides."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from accounts.roles import Role
+from accounts.roles import Ability, Role
 from platforms.actions import LONGEST_NAME, MEMBER_ROLES
-from platforms.models import PlatformConnection
+from platforms.models import PlatformConnection, PlatformMember
 
 
 class ConnectForm(forms.Form):
@@ -44,16 +46,14 @@ class OptionsForm(forms.ModelForm[PlatformConnection]):
 
 
 class MemberForm(forms.Form):
-    """Who joins: looked up by user name, so that no list of people is needed."""
+    """Who joins: looked up by user name or email address, so that no list of people is shown."""
 
-    username = forms.CharField(label=_("User name"), max_length=64)
+    username = forms.CharField(label=_("User name"), max_length=120)
     role = forms.ChoiceField(label=_("May"), choices=[(role.value, role.label) for role in MEMBER_ROLES])
 
     def clean_username(self) -> User:
-        user = User.objects.filter(
-            username_key=self.cleaned_data["username"].lower(), is_active=True, is_approved=True
-        ).first()
-        if user is None:
+        user = User.objects.by_login(self.cleaned_data["username"])
+        if user is None or not user.can(Ability.READ):
             raise forms.ValidationError(_("Nobody here has this user name."))
         return user
 
@@ -61,3 +61,20 @@ class MemberForm(forms.Form):
     def member(self) -> tuple[User, Role]:
         """The person and their role, once the form is valid."""
         return self.cleaned_data["username"], Role(self.cleaned_data["role"])
+
+
+class MembershipForm(forms.ModelForm[PlatformMember]):
+    """The admin's form: the same rules, with the person picked."""
+
+    role = forms.ChoiceField(label=_("May"), choices=[(role.value, role.label) for role in MEMBER_ROLES])
+
+    class Meta:
+        model = PlatformMember
+        fields = ("platform_connection", "user", "role")
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        connection, user = cleaned.get("platform_connection"), cleaned.get("user")
+        if connection and user and connection.user_id == user.pk:
+            raise forms.ValidationError(_("That is the owner of the connection already."))
+        return cleaned
