@@ -93,8 +93,8 @@ def _post_values(connection: PlatformConnection, status: Status) -> dict[str, An
     return {
         "full_post_id": column_id(status.id, 500)[1],
         "author_id": status.account_id[:200],
-        # A cut address would lead elsewhere; the whole one is in `uri` or nowhere.
-        "post_url": status.url if len(status.url) <= 500 else "",
+        # People will follow it: a cut address would lead elsewhere, another scheme could be code.
+        "post_url": status.url if len(status.url) <= 500 and status.url.startswith(("https://", "http://")) else "",
         "uri": status.uri,
         "post_content": strip_html(status.content),
         "visibility": status.visibility[:20],

@@ -10,6 +10,7 @@ from accounts.roles import Ability
 from captions.models import Image
 from platforms.models import PlatformConnection
 from processing.models import CaptionGenerationTask
+from processing.progress import Progress
 
 SHOWN = 50  # connections; the others are found under /platforms/
 
@@ -35,6 +36,10 @@ class Card:
     counts: Counts
     task: CaptionGenerationTask | None  # the latest
     may_start: bool
+
+    @property
+    def progress(self) -> Progress | None:
+        return Progress.of(self.task) if self.task else None
 
 
 def cards(user: User) -> list[Card]:

@@ -27,7 +27,7 @@ ERRORS_SHOWN = 20
 @require_safe
 def dashboard(request: SignedInRequest) -> HttpResponse:
     """Every connection that one may see: what waits there, and what is under way."""
-    return render(request, "processing/dashboard.html", {"cards": cards(request.user), "user": request.user})
+    return render(request, "processing/dashboard.html", {"cards": cards(request.user)})
 
 
 @login_required
@@ -71,6 +71,8 @@ def progress(request: SignedInRequest, pk: str) -> HttpResponse:
         "announce": now.is_news_after(seen),
         "counts": counts([task.platform_connection_id]).get(task.platform_connection_id),
         "connection": task.platform_connection,
+        "may_start": bool(decidable_ids(request.user, [task.platform_connection_id])),
+        "place": "card" if request.GET.get("place") == "card" else "page",
     }
     return render(request, "processing/progress_update.html", context)
 
