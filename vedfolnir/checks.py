@@ -26,7 +26,7 @@ def mysql_is_set_up(databases: Sequence[str] | None = None, **_: Any) -> list[Ch
         if connection.vendor != "mysql":
             continue
         with connection.cursor() as cursor:
-            cursor.execute("SELECT @@tx_isolation" if connection.mysql_is_mariadb else "SELECT @@transaction_isolation")
+            cursor.execute("SELECT @@tx_isolation" if getattr(connection, "mysql_is_mariadb", False) else "SELECT @@transaction_isolation")
             if (level := cursor.fetchone()[0]) != "READ-COMMITTED":
                 found.append(Error(f"The database works at {level}.", hint="Set READ COMMITTED.", id="vedfolnir.E001"))
             cursor.execute("SELECT CONVERT_TZ('2000-01-01', 'UTC', 'Europe/Berlin')")
