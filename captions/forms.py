@@ -29,4 +29,6 @@ class ConnectionFilter(forms.Form):
     def __init__(self, *args: Any, offered: list[PlatformConnection], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [(str(row.pk), f"{row.name} ({row.address})") for row in offered]
-        self.fields["connection"] = forms.ChoiceField(label=_("Connection"), choices=[("", _("All")), *choices])
+        self.fields["connection"] = forms.ChoiceField(
+            label=_("Connection"), choices=[("", _("All")), *choices], required=False
+        )

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from captions import actions, checks
 from captions.forms import RejectionForm
-from captions.models import CaptionVersion, Image, Publication
+from captions.models import CaptionVersion, Image, Post, Publication
 from platforms.models import Family, PlatformConnection
 
 
@@ -50,8 +50,8 @@ class ReviewPage:
             "image": image,
             "post": image.post,
             "connection": image.platform_connection,
+            "visibility": dict(Post.Visibility.choices).get(image.post.visibility, image.post.visibility),
             "other_pictures": image.post.images.exclude(pk=image.pk).order_by("attachment_index"),
-            "undescribed": max(0, image.post.attachment_count - 1),
             "drafted_by": _origin(generated),
             "notes": self._notes(latest),
             "text": text,

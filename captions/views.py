@@ -42,7 +42,7 @@ def review_queue(request: SignedInRequest) -> HttpResponse:
         "state": state,
         "states": State,
         "is_first_page": "after" not in request.GET,
-        "filter": ConnectionFilter({"connection": chosen.pk if chosen else ""}, offered=offered),
+        "filter": ConnectionFilter(initial={"connection": chosen.pk if chosen else ""}, offered=offered),
         "offers_choice": len(offered) > 1,
         "has_connections": bool(offered),
         "chosen": chosen,
