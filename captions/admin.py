@@ -1,7 +1,7 @@
 """Posts, images, texts and publications for staff: rows are facts, and decisions go through `captions.actions`."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -20,7 +20,7 @@ from vedfolnir.admin import BoundedAdmin
 
 Row = TypeVar("Row", bound=models.Model)
 
-CREDENTIALS = ("access_token", "client_key", "client_secret")
+CREDENTIALS = tuple(f"platform_connection__{name}" for name in ("access_token", "client_key", "client_secret"))
 AT_ONCE = 500  # rows that one action takes; each is a transaction of its own
 REFUSALS_SHOWN = 5
 
@@ -32,15 +32,12 @@ class FactsAdmin(BoundedAdmin[Row]):
     remote_id_field = ""  # searched by its beginning; it leads an index
     search_fields = ("pk",)  # shows the box; get_search_results does the search
     ordering = ("-id",)
-    list_select_related = ("platform_connection",)
+    list_select_related: ClassVar[tuple[str, ...]] = ("platform_connection",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Row]:
         # Without the credentials, which a list would decrypt row by row.
-        hidden = [f"platform_connection__{name}" for name in CREDENTIALS if "platform_connection" in self.related()]
-        return super().get_queryset(request).defer(*hidden)
-
-    def related(self) -> Sequence[str]:
-        return self.list_select_related if isinstance(self.list_select_related, list | tuple) else ()
+        rows = super().get_queryset(request)
+        return rows.defer(*CREDENTIALS) if hasattr(self.model, "platform_connection") else rows
 
     def get_readonly_fields(self, request: HttpRequest, obj: Row | None = None) -> list[str]:
         return [field.name for field in self.model._meta.fields if field.name not in self.editable]
@@ -85,10 +82,10 @@ class FactsAdmin(BoundedAdmin[Row]):
             self.message_user(request, f"{done} {count}", messages.SUCCESS)
         for text in refused[:REFUSALS_SHOWN]:
             self.message_user(request, text, messages.WARNING)
-        if hidden := len(refused) - REFUSALS_SHOWN:
-            if hidden > 0:
-                text = ngettext("And %(count)d more was refused.", "And %(count)d more were refused.", hidden)
-                self.message_user(request, text % {"count": hidden}, messages.WARNING)
+        hidden = len(refused) - REFUSALS_SHOWN
+        if hidden > 0:
+            text = ngettext("And %(count)d more was refused.", "And %(count)d more were refused.", hidden)
+            self.message_user(request, text % {"count": hidden}, messages.WARNING)
 
 
 class VersionInline(admin.TabularInline[CaptionVersion, Image]):
@@ -139,7 +136,7 @@ class ImageAdmin(FactsAdmin[Image]):
     inlines = (VersionInline,)
     actions = ("approve_drafts", "reject_drafts", "requeue_failed")
 
-    def get_ordering(self, request: HttpRequest) -> Sequence[str]:
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """By the index that the filter uses."""
         return ("-captioned_at", "-id") if "status__exact" in request.GET else ("-id",)
 
