@@ -1,0 +1,202 @@
+from unittest import mock
+
+from django.test import override_settings
+
+from captions import drafts
+from captions.drafts import Draft
+from captions.models import CaptionVersion, Image, Publication
+from processing import describing, leases
+from processing.describing import Result, caption_image
+from processing.engines import EngineRefused, EngineUnavailable
+from processing.tests import cast
+from processing.tests.tasks_case import FakeEngine, TasksCase, only_image
+
+
+def failing(error: Exception) -> FakeEngine:
+    def fail() -> str:
+        raise error
+
+    return FakeEngine(fail)
+
+
+class DescribingCase(TasksCase):
+    def found(self, **status: object) -> Image:
+        """One picture of a new post, due."""
+        self.sandbox.add_status(**status)  # type: ignore[arg-type]
+        self.run_task(self.start())
+        return only_image()
+
+
+class DraftTests(DescribingCase):
+    def test_a_draft_comes_with_where_it_is_from_and_what_the_checks_say(self) -> None:
+        image = self.found(language="en")
+        assert caption_image(image.pk, engine=FakeEngine(lambda: "image of a lighthouse")) == Result.DRAFTED
+        image.refresh_from_db()
+        version = image.versions.get()
+        assert (version.kind, version.engine, version.model) == (CaptionVersion.Kind.GENERATED, "fake", "fake-1")
+        assert version.prompt_version == "test/1"
+        assert "redundant-opening" in [finding["code"] for finding in version.findings]
+        assert version.score == image.caption_quality_score
+        assert version.score is not None
+        assert version.score < 100
+        assert image.generated_caption == version.text == "image of a lighthouse"
+        assert image.captioned_at is not None
+        assert image.failures == 0
+        assert (image.width, image.height) != (None, None)
+
+    def test_the_prepared_picture_is_kept_for_the_reviewer(self) -> None:
+        image = self.found()
+        caption_image(image.pk, engine=self.engine)
+        image.refresh_from_db()
+        stored = self.media / image.local_path
+        assert stored.read_bytes().startswith(b"\xff\xd8\xff")
+        assert image.content_hash in image.local_path
+        assert [path.name for path in stored.parent.iterdir()] == [stored.name]
+
+    def test_an_image_that_is_not_due_is_not_touched(self) -> None:
+        image = self.found()
+        assert caption_image(image.pk, engine=self.engine) == Result.DRAFTED
+        assert caption_image(image.pk, engine=self.engine) == Result.NOT_DUE
+        assert len(self.engine.asked) == 1
+
+
+class FenceTests(DescribingCase):
+    def test_a_worker_past_its_lease_changes_nothing(self) -> None:
+        image = self.found()
+        stale = drafts.claim(image.pk, leases.image_lease())
+        assert stale is not None
+        self.lapse(image)
+        fresh = drafts.claim(image.pk, leases.image_lease())
+        assert fresh is not None
+        late = Draft(text="Too late.", engine="fake", model="fake-1")
+        assert not drafts.record_draft(image.pk, stale.attempts, late)
+        assert not drafts.record_failure(image.pk, stale.attempts, "too late", retry_at=None)
+        assert not drafts.record_failure(image.pk, stale.attempts, "too late", retry_at=fresh.next_attempt_at)
+        image.refresh_from_db()
+        assert (image.generated_caption, image.processing_error) == (None, None)
+        assert not CaptionVersion.objects.exists()
+        assert drafts.record_draft(image.pk, fresh.attempts, late)
+
+    def test_a_lease_that_ran_out_makes_the_image_due_again(self) -> None:
+        image = self.found()
+        assert drafts.claim(image.pk, leases.image_lease()) is not None
+        assert not Image.objects.due().exists()
+        self.lapse(image)
+        assert Image.objects.due().exists()
+
+    def test_a_picture_that_keeps_killing_its_worker_becomes_an_error(self) -> None:
+        image = self.found()
+        for _number in range(describing.FAILURES_MOST):
+            assert drafts.claim(image.pk, leases.image_lease()) is not None
+            self.lapse(image)
+        assert caption_image(image.pk, engine=self.engine) == Result.ERROR
+        image.refresh_from_db()
+        assert image.status == Image.Status.ERROR
+        assert "ended the worker 5 times" in (image.processing_error or "")
+        assert self.engine.asked == []
+
+    def test_a_failure_after_the_task_was_cancelled_asks_for_no_other_attempt(self) -> None:
+        image = self.found()
+        held = drafts.claim(image.pk, leases.image_lease())
+        assert held is not None
+        drafts.withdraw(image.batch_id)
+        drafts.record_failure(image.pk, held.attempts, "down", retry_at=held.created_at)
+        image.refresh_from_db()
+        assert image.next_attempt_at is None
+        assert image.processing_error == "down"
+
+    @override_settings(CAPTION_ENGINE="ollama,basic", LEASE_SECONDS=0)
+    def test_the_lease_is_longer_than_the_slowest_engine(self) -> None:
+        assert leases.image_lease().total_seconds() > 620
+
+
+class EngineTroubleTests(DescribingCase):
+    def test_an_engine_that_is_down_is_tried_later_and_then_given_up(self) -> None:
+        image = self.found()
+        down = failing(EngineUnavailable("Ollama does not answer."))
+        delays = []
+        for _number in range(describing.FAILURES_MOST - 1):
+            assert caption_image(image.pk, engine=down) == Result.LATER
+            image.refresh_from_db()
+            assert image.processing_error == "Ollama does not answer."
+            assert image.next_attempt_at is not None
+            delays.append(image.next_attempt_at - image.updated_at)
+            self.lapse(image)
+        assert delays == sorted(delays)
+        assert caption_image(image.pk, engine=down) == Result.ERROR
+        image.refresh_from_db()
+        assert image.status == Image.Status.ERROR
+        assert image.processing_error == "Gave up after 5 attempts. Ollama does not answer."
+
+    def test_an_engine_that_refuses_is_an_error_with_its_reason_and_the_picture_can_be_seen(self) -> None:
+        image = self.found()
+        assert caption_image(image.pk, engine=failing(EngineRefused("No model that sees."))) == Result.ERROR
+        image.refresh_from_db()
+        assert image.processing_error == "No model that sees."
+        assert (self.media / image.local_path).is_file()
+
+    def test_nonsense_is_a_draft_that_the_checks_condemn(self) -> None:
+        image = self.found()
+        caption_image(image.pk, engine=FakeEngine(lambda: "I'm sorry, but I can't describe this image."))
+        image.refresh_from_db()
+        assert image.caption_quality_score == 0
+
+    def test_a_mistake_of_ours_is_seen_on_the_image(self) -> None:
+        image = self.found()
+        with self.assertLogs("processing.describing", level="ERROR"):
+            assert caption_image(image.pk, engine=failing(ZeroDivisionError())) == Result.LATER
+        image.refresh_from_db()
+        assert "worker's log" in (image.processing_error or "")
+
+    @override_settings(CAPTION_ENGINE="magic")
+    def test_an_engine_that_does_not_exist_is_named_on_the_image(self) -> None:
+        image = self.found()
+        assert caption_image(image.pk) == Result.LATER
+        image.refresh_from_db()
+        assert "magic" in (image.processing_error or "")
+
+
+class FileTroubleTests(DescribingCase):
+    def test_a_file_that_is_gone_is_an_error(self) -> None:
+        image = self.found()
+        self.sandbox.fault(404, path_prefix="/media")
+        assert caption_image(image.pk, engine=self.engine) == Result.ERROR
+        image.refresh_from_db()
+        assert "not there any more" in (image.processing_error or "")
+
+    def test_a_web_page_instead_of_a_picture_is_an_error(self) -> None:
+        image = self.found()
+        self.sandbox.fault("html", path_prefix="/media")
+        assert caption_image(image.pk, engine=self.engine) == Result.ERROR
+        image.refresh_from_db()
+        assert "web page" in (image.processing_error or "")
+
+    def test_a_server_in_trouble_is_asked_again_later(self) -> None:
+        image = self.found()
+        self.sandbox.fault(503, path_prefix="/media")
+        assert caption_image(image.pk, engine=self.engine) == Result.LATER
+        self.lapse(image)
+        assert caption_image(image.pk, engine=self.engine) == Result.DRAFTED
+
+    def test_an_address_that_may_not_be_asked_is_an_error(self) -> None:
+        image = self.found()
+        with override_settings(OUTBOUND_ALLOW=()):
+            assert caption_image(image.pk, engine=self.engine) == Result.ERROR
+
+    def test_a_file_that_is_no_picture_is_an_error(self) -> None:
+        image = self.found()
+        with mock.patch("processing.pictures.prepare", side_effect=describing.PictureRefused("Damaged.")):
+            assert caption_image(image.pk, engine=self.engine) == Result.ERROR
+        image.refresh_from_db()
+        assert image.processing_error == "Damaged."
+
+    def test_an_error_does_not_hold_back_the_other_pictures_of_the_post(self) -> None:
+        self.sandbox.add_status(pictures=2)
+        self.run_task(self.start())
+        good, bad = Image.objects.due().order_by("pk")
+        caption_image(good.pk, engine=self.engine)
+        good.refresh_from_db()
+        cast.approve_all([good], self.owner)
+        assert Publication.objects.get().status == Publication.Status.WAITING
+        caption_image(bad.pk, engine=failing(EngineRefused("No.")))
+        assert Publication.objects.get().status == Publication.Status.QUEUED
