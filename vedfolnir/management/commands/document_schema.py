@@ -1,0 +1,28 @@
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from vedfolnir.schema_document import schema_document
+
+
+class Command(BaseCommand):
+    help = "Write docs/schema.md from the models (for developers). With --check, only say whether it is up to date."
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if the page is stale")
+        parser.add_argument(
+            "--output", type=Path, default=settings.BASE_DIR / "docs" / "schema.md", help="the page (docs/schema.md)"
+        )
+
+    def handle(self, *args: Any, check: bool, output: Path, **options: Any) -> None:
+        wanted = schema_document()
+        current = output.read_text(encoding="utf-8") if output.is_file() else ""
+        if check and wanted != current:
+            raise CommandError(f"{output} is out of date. Run: python manage.py document_schema")
+        if not check:
+            output.write_text(wanted, encoding="utf-8")
+        self.stdout.write(f"{output} is up to date.")
