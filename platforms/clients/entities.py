@@ -48,7 +48,7 @@ class Fields:
         value = self._data.get(name)
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
-        if not self.text(name):
+        if self.text(name) in ("", ".", ".."):  # dots would climb in a URL's path
             raise self._odd(name)
         return self.text(name)
 
@@ -135,9 +135,10 @@ def _focus(value: Any) -> str | None:
     """`{"x": -0.5, "y": 0.25}` as the edit call takes it: "-0.5,0.25", every digit kept."""
     if not isinstance(value, Mapping):
         return None
-    x, y = value.get("x"), value.get("y")
-    numbers = isinstance(x, int | float) and isinstance(y, int | float)
-    return f"{x},{y}" if numbers else None
+    numbers = value.get("x"), value.get("y")
+    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers):
+        return None
+    return "{},{}".format(*numbers)
 
 
 def _length(value: Any) -> int | None:

@@ -15,7 +15,7 @@ LONGEST = 24 * 3600.0  # seconds; no server makes us wait longer
 UNSAID = 60.0  # seconds, when the reserve is reached and the server does not say until when
 
 EPOCH_FROM = 1_000_000_000  # a smaller number is a count of seconds
-_SECONDS = re.compile(r"(?:^|,)\s*(\d{1,10})\s*(?:,|$)")
+_SECONDS = re.compile(r"(?:^|,)\s*([0-9]{1,10})\s*(?:,|$)")
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -42,7 +42,7 @@ def _http_date(text: str) -> datetime | None:
 
 def _until_reset(text: str, now: datetime) -> float | None:
     text = text.strip()
-    if re.fullmatch(r"\d{1,12}(\.\d+)?", text):
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
         number = float(text)
         return number - now.timestamp() if number >= EPOCH_FROM else number
     try:
