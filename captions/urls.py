@@ -5,7 +5,7 @@ from captions import views
 app_name = "captions"
 urlpatterns = [
     path("", views.review_queue, name="queue"),
-    path("next", views.next_image, name="next"),
+    path("next/", views.next_image, name="next"),
     path("<int:pk>/", views.review, name="review"),
     path("<int:pk>/approve", views.approve, name="approve"),
     path("<int:pk>/reject", views.reject, name="reject"),

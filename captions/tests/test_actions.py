@@ -1,0 +1,270 @@
+from django.test import TestCase
+from django.utils import timezone
+
+from accounts.models import AuditLog, User
+from accounts.roles import Role
+from accounts.tests.people import make_user
+from captions import actions
+from captions.models import CaptionVersion, Image, Publication
+from captions.tests.rows import DRAFT, add_draft, add_member, make_connection, make_image, make_post
+from platforms.models import PlatformConnection
+
+TEXT = "A lighthouse with red and white stripes on a rock; waves break below it."
+
+
+class ActionCase(TestCase):
+    alice: User  # owns the connection
+    connection: PlatformConnection
+
+    @classmethod
+    def setUpTestData(cls) -> None:
+        cls.alice = make_user("alice")
+        cls.connection = make_connection(cls.alice)
+
+
+class ApproveTests(ActionCase):
+    def test_it_keeps_the_text_the_draft_and_who_decided(self) -> None:
+        image = make_image(make_post(self.connection))
+
+        actions.approve(image, text=TEXT, reviewer=self.alice)
+
+        image.refresh_from_db()
+        self.assertEqual(image.status, Image.Status.APPROVED)
+        self.assertEqual((image.generated_caption, image.reviewed_caption, image.final_caption), (DRAFT, TEXT, TEXT))
+        self.assertIsNotNone(image.reviewed_at)
+        final = image.versions.get(kind=CaptionVersion.Kind.FINAL)
+        self.assertEqual((final.text, final.author, final.language), (TEXT, self.alice, "en"))
+        entry = AuditLog.objects.get(action="caption_approved")
+        self.assertEqual((entry.user, entry.entity_id), (self.alice, str(image.pk)))
+        self.assertNotIn(TEXT, str(entry.details))
+
+    def test_the_only_picture_of_a_post_is_queued_at_once(self) -> None:
+        post = make_post(self.connection, edited_at="2026-11-01T10:00:00.000Z")
+
+        decision = actions.approve(make_image(post), text=TEXT, reviewer=self.alice)
+
+        publication = Publication.objects.get()
+        self.assertEqual(decision, actions.Decision(publication, 0))
+        self.assertEqual(publication.status, Publication.Status.QUEUED)
+        self.assertEqual(publication.seen_edited_at, "2026-11-01T10:00:00.000Z")
+        self.assertTrue(Publication.objects.filter(next_attempt_at__lte=timezone.now()).exists())
+        self.assertIsNone(publication.requested_by)
+
+    def test_a_post_is_published_once_all_its_pictures_are_decided(self) -> None:
+        post = make_post(self.connection)
+        first, second, third = (make_image(post) for _number in range(3))
+
+        decision = actions.approve(first, text=TEXT, reviewer=self.alice)
+        self.assertEqual(decision.waiting_for, 2)
+        actions.approve(second, text=TEXT, reviewer=self.alice)
+        self.assertEqual(Publication.objects.get().status, Publication.Status.WAITING)
+
+        actions.reject(third, reason="decorative", reviewer=self.alice)
+        self.assertEqual(Publication.objects.get().status, Publication.Status.QUEUED)
+
+    def test_an_undrafted_picture_holds_the_post_back_too(self) -> None:
+        post = make_post(self.connection)
+        make_image(post, draft=None)
+        actions.approve(make_image(post), text=TEXT, reviewer=self.alice)
+        self.assertEqual(Publication.objects.get().status, Publication.Status.WAITING)
+
+    def test_a_later_approval_opens_a_publication_of_its_own(self) -> None:
+        post = make_post(self.connection)
+        actions.approve(make_image(post), text=TEXT, reviewer=self.alice)
+        Publication.objects.update(status=Publication.Status.POSTED)
+
+        actions.approve(make_image(post), text=TEXT, reviewer=self.alice)
+
+        self.assertEqual(Publication.objects.open().count(), 1)
+        self.assertEqual(Publication.objects.count(), 2)
+
+    def test_the_text_is_cleaned_before_it_is_judged_and_stored(self) -> None:
+        image = make_image(make_post(self.connection))
+        actions.approve(image, text="  One.\r\nTwo\u202e\x00.  ", reviewer=self.alice)
+        image.refresh_from_db()
+        self.assertEqual(image.final_caption, "One.\nTwo.")
+
+    def test_the_reviewer_may_overrule_what_the_checks_only_warn_of(self) -> None:
+        image = make_image(make_post(self.connection))
+        actions.approve(image, text="I'm sorry, I cannot describe this image.", reviewer=self.alice)
+        final = image.versions.get(kind=CaptionVersion.Kind.FINAL)
+        self.assertEqual(final.score, 0)
+        self.assertTrue(final.findings)
+
+    def test_an_empty_text_is_refused(self) -> None:
+        for text in ("", " \n ", "🎉", "…"):
+            with self.subTest(text=text), self.assertRaises(actions.TextRefused) as refusal:
+                actions.approve(make_image(make_post(self.connection)), text=text, reviewer=self.alice)
+            self.assertEqual([finding.code for finding in refusal.exception.findings], ["empty"])
+        self.assertFalse(Publication.objects.exists())
+
+    def test_the_limit_of_the_server_counts_code_points(self) -> None:
+        PlatformConnection.objects.update(alt_text_limit=20)
+        image = make_image(make_post(self.connection))
+        with self.assertRaises(actions.TextRefused):
+            actions.approve(image, text="Twenty-one letters 🎉.", reviewer=self.alice)
+        actions.approve(image, text="Twenty letters, x🎉.", reviewer=self.alice)
+
+    def test_a_server_that_names_no_limit_gets_1500(self) -> None:
+        PlatformConnection.objects.update(alt_text_limit=None)
+        image = make_image(make_post(self.connection))
+        with self.assertRaises(actions.TextRefused):
+            actions.approve(image, text="x" * 1501, reviewer=self.alice)
+        actions.approve(image, text="x" * 1500, reviewer=self.alice)
+
+    def test_the_second_decision_is_told_that_it_came_late(self) -> None:
+        image = make_image(make_post(self.connection))
+        actions.approve(image, text=TEXT, reviewer=self.alice)
+        with self.assertRaisesMessage(actions.AlreadyDecided, "approved"):
+            actions.approve(image, text="Another.", reviewer=self.alice)
+        with self.assertRaises(actions.AlreadyDecided):
+            actions.reject(image, reason="late", reviewer=self.alice)
+        image.refresh_from_db()
+        self.assertEqual(image.final_caption, TEXT)
+        self.assertEqual(Publication.objects.count(), 1)
+
+    def test_a_picture_without_a_draft_cannot_be_decided(self) -> None:
+        for fields in ({}, {"status": Image.Status.ERROR}):
+            image = make_image(make_post(self.connection), draft=None, **fields)
+            with self.assertRaises(actions.AlreadyDecided):
+                actions.approve(image, text=TEXT, reviewer=self.alice)
+
+    def test_a_text_that_changed_meanwhile_is_a_conflict(self) -> None:
+        image = make_image(make_post(self.connection))
+        seen = image.versions.get()
+        latest = add_draft(image, "A new draft.")
+
+        with self.assertRaises(actions.TextChanged) as refusal:
+            actions.approve(image, text=TEXT, reviewer=self.alice, seen=seen)
+
+        self.assertEqual(refusal.exception.latest, latest)
+        actions.approve(image, text=TEXT, reviewer=self.alice, seen=latest.pk)
+
+    def test_a_page_that_saw_no_text_conflicts_with_the_first_one(self) -> None:
+        image = make_image(make_post(self.connection))
+        with self.assertRaises(actions.TextChanged):
+            actions.approve(image, text=TEXT, reviewer=self.alice, seen=actions.NO_VERSION)
+
+    def test_a_refused_decision_leaves_no_trace(self) -> None:
+        image = make_image(make_post(self.connection))
+        with self.assertRaises(actions.TextRefused):
+            actions.approve(image, text="", reviewer=self.alice)
+        image.refresh_from_db()
+        self.assertEqual(image.status, Image.Status.PENDING)
+        self.assertEqual(image.versions.count(), 1)
+        self.assertFalse(AuditLog.objects.exists())
+
+
+class RejectTests(ActionCase):
+    def test_it_keeps_the_reason(self) -> None:
+        image = make_image(make_post(self.connection))
+        actions.reject(image, reason=" Purely decorative ", reviewer=self.alice)
+        image.refresh_from_db()
+        self.assertEqual((image.status, image.reviewer_notes), (Image.Status.REJECTED, "Purely decorative"))
+        self.assertIsNone(image.final_caption)
+        entry = AuditLog.objects.get(action="caption_rejected")
+        self.assertEqual((entry.details or {})["reason"], "Purely decorative")
+
+    def test_a_post_with_nothing_approved_gets_no_publication(self) -> None:
+        decision = actions.reject(make_image(make_post(self.connection)), reason="no", reviewer=self.alice)
+        self.assertEqual(decision, actions.Decision(None, 0))
+        self.assertFalse(Publication.objects.exists())
+
+
+class PermissionTests(ActionCase):
+    def setUp(self) -> None:
+        self.image = make_image(make_post(self.connection))
+
+    def assert_refused(self, user: User) -> None:
+        with self.assertRaises(actions.NotAllowed):
+            actions.approve(self.image, text=TEXT, reviewer=user)
+        with self.assertRaises(actions.NotAllowed):
+            actions.reject(self.image, reason="no", reviewer=user)
+        with self.assertRaises(actions.NotAllowed):
+            actions.publish_now(self.image.post, user=user)
+        with self.assertRaises(actions.NotAllowed):
+            actions.requeue(self.image, user=user)
+        self.image.refresh_from_db()
+        self.assertEqual(self.image.status, Image.Status.PENDING)
+
+    def test_outsiders_and_viewers_decide_nothing(self) -> None:
+        viewer, member = make_user("vic", role=Role.VIEWER), make_user("mia")
+        add_member(self.connection, viewer)
+        add_member(self.connection, member, Role.VIEWER)
+        for user in (make_user("otto"), viewer, member):
+            with self.subTest(user=user.username):
+                self.assert_refused(user)
+
+    def test_somebody_who_was_switched_off_decides_nothing(self) -> None:
+        self.alice.is_active = False
+        self.assert_refused(self.alice)
+
+    def test_members_who_review_and_moderators_decide(self) -> None:
+        member = make_user("mona")
+        add_member(self.connection, member)
+        for user in (member, make_user("mod", role=Role.MODERATOR), make_user("root", role=Role.ADMIN)):
+            with self.subTest(user=user.username):
+                actions.approve(make_image(make_post(self.connection)), text=TEXT, reviewer=user)
+
+
+class PublishNowTests(ActionCase):
+    def test_it_goes_ahead_without_the_other_pictures(self) -> None:
+        post = make_post(self.connection)
+        actions.approve(make_image(post), text=TEXT, reviewer=self.alice)
+        make_image(post)
+        Publication.objects.update(status=Publication.Status.WAITING, next_attempt_at=None)
+
+        publication = actions.publish_now(post, user=self.alice)
+
+        publication.refresh_from_db()
+        self.assertEqual(publication.status, Publication.Status.QUEUED)
+        self.assertEqual(publication.requested_by, self.alice)
+        self.assertIsNotNone(publication.next_attempt_at)
+        self.assertEqual(actions.publish_now(post, user=self.alice), publication)
+        self.assertEqual(AuditLog.objects.filter(action="publication_requested").count(), 1)
+
+    def test_an_approved_picture_without_a_publication_gets_one(self) -> None:
+        post = make_post(self.connection)
+        actions.approve(make_image(post), text=TEXT, reviewer=self.alice)
+        Publication.objects.update(status=Publication.Status.UNDONE)
+        self.assertEqual(actions.publish_now(post, user=self.alice).status, Publication.Status.QUEUED)
+
+    def test_nothing_approved_is_nothing_to_publish(self) -> None:
+        post = make_post(self.connection)
+        make_image(post)
+        with self.assertRaises(actions.DecisionRefused):
+            actions.publish_now(post, user=self.alice)
+        self.assertFalse(Publication.objects.exists())
+
+
+class ClaimTests(ActionCase):
+    def test_a_decision_ends_the_hold(self) -> None:
+        image = make_image(make_post(self.connection))
+        Image.objects.claim_for_review(image.pk, self.alice)
+        actions.approve(image, text=TEXT, reviewer=self.alice)
+        image.refresh_from_db()
+        self.assertEqual((image.claimed_by, image.claimed_until), (None, None))
+
+    def test_only_the_holder_lets_go(self) -> None:
+        image = make_image(make_post(self.connection))
+        Image.objects.claim_for_review(image.pk, self.alice)
+        actions.release_claim(image, make_user("bob"))
+        image.refresh_from_db()
+        self.assertEqual(image.claimed_by, self.alice)
+        actions.release_claim(image, self.alice)
+        image.refresh_from_db()
+        self.assertIsNone(image.claimed_by)
+
+
+class RequeueTests(ActionCase):
+    def test_a_failed_picture_falls_due_again(self) -> None:
+        image = make_image(make_post(self.connection), draft=None, status=Image.Status.ERROR, failures=5, attempts=7)
+        actions.requeue(image, user=self.alice)
+        image.refresh_from_db()
+        self.assertEqual((image.status, image.failures, image.attempts), (Image.Status.PENDING, 0, 7))
+        self.assertTrue(Image.objects.due().filter(pk=image.pk).exists())
+
+    def test_only_a_failed_one(self) -> None:
+        image = make_image(make_post(self.connection))
+        with self.assertRaises(actions.AlreadyDecided):
+            actions.requeue(image, user=self.alice)

@@ -1,0 +1,88 @@
+"""Decisions at the same moment. SQLite has one writer at a time, so these say something on real servers only."""
+
+from collections.abc import Callable
+from threading import Barrier, Thread
+
+from django.db import connection
+from django.test import TransactionTestCase, skipUnlessDBFeature
+
+from accounts.models import User
+from accounts.tests.people import make_user
+from captions import actions
+from captions.models import CaptionVersion, Image, Publication
+from captions.tests.rows import add_member, make_connection, make_image, make_post
+
+ROUNDS = 8
+
+
+@skipUnlessDBFeature("has_select_for_update")
+class RaceTests(TransactionTestCase):
+    def setUp(self) -> None:
+        self.alice, self.bob = make_user("alice"), make_user("bob")
+        self.connection = make_connection(self.alice)
+        add_member(self.connection, self.bob)
+
+    def together(self, *works: Callable[[], object]) -> list[BaseException]:
+        """Do all of them at the same moment; what they raised."""
+        start, raised = Barrier(len(works)), list[BaseException]()
+
+        def run(work: Callable[[], object]) -> None:
+            start.wait()
+            try:
+                work()
+            except actions.DecisionRefused as error:
+                raised.append(error)
+            finally:
+                connection.close()
+
+        threads = [Thread(target=run, args=(work,)) for work in works]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return raised
+
+    def approving(self, image: Image, text: str, user: User) -> Callable[[], object]:
+        return lambda: actions.approve(image, text=text, reviewer=user)
+
+    def test_of_two_reviewers_of_one_picture_one_wins_and_the_other_is_told(self) -> None:
+        for _round in range(ROUNDS):
+            image = make_image(make_post(self.connection))
+
+            raised = self.together(
+                self.approving(image, "Text of Alice.", self.alice), self.approving(image, "Text of Bob.", self.bob)
+            )
+
+            self.assertEqual([type(error) for error in raised], [actions.AlreadyDecided])
+            final = image.versions.get(kind=CaptionVersion.Kind.FINAL)
+            image.refresh_from_db()
+            self.assertEqual(image.final_caption, final.text)
+            self.assertEqual(image.post.publications.count(), 1)
+
+    def test_an_approval_and_a_rejection_of_one_picture_agree_on_one(self) -> None:
+        for _round in range(ROUNDS):
+            image = make_image(make_post(self.connection))
+
+            raised = self.together(
+                self.approving(image, "Text of Alice.", self.alice),
+                lambda image=image: actions.reject(image, reason="no", reviewer=self.bob),  # type: ignore[misc]
+            )
+
+            self.assertEqual(len(raised), 1)
+            image.refresh_from_db()
+            approved = image.status == Image.Status.APPROVED
+            self.assertEqual(image.post.publications.count(), int(approved))
+
+    def test_the_two_pictures_of_a_post_approved_at_once_release_exactly_one_publication(self) -> None:
+        for _round in range(ROUNDS):
+            post = make_post(self.connection)
+            first, second = make_image(post), make_image(post)
+
+            raised = self.together(
+                self.approving(first, "The first text.", self.alice),
+                self.approving(second, "The second text.", self.bob),
+            )
+
+            self.assertEqual(raised, [])
+            publication = Publication.objects.get(post=post)
+            self.assertEqual(publication.status, Publication.Status.QUEUED)
