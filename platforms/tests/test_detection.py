@@ -1,0 +1,195 @@
+"""Which software a server runs: only what is proven is written to."""
+
+import re
+from typing import Any
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
+
+from platforms.clients.api import Api
+from platforms.clients.base import Instance, PlatformRefused, PlatformUnavailable
+from platforms.clients.detection import MASTODON, UNKNOWN, Detected, capabilities_of, detect, family_of
+from platforms.models import Family
+from platforms.sandbox.testing import SandboxHandle
+from platforms.tests.cast import host_of
+
+SCHEMA = "http://nodeinfo.diaspora.software/ns/schema/"
+
+
+def detected(url: str) -> Detected:
+    with Api(url, allow=[host_of(url)]) as api:
+        return detect(api)
+
+
+class Server:
+    """A server that says what a test wants it to say; everything else is 404."""
+
+    def __init__(self, httpserver: HTTPServer) -> None:
+        self._server = httpserver
+        self.url = httpserver.url_for("").rstrip("/")
+        httpserver.expect_request(re.compile(".*")).respond_with_json({"error": "Not found"}, status=404)
+
+    def says(self, path: str, data: Any, **options: Any) -> None:
+        self._server.expect_oneshot_request(path).respond_with_json(data, **options)
+
+    def has_nodeinfo(self, name: str, version: str, *, host: str = "https://elsewhere.example") -> None:
+        links = [{"rel": SCHEMA + "2.0", "href": f"{host}/nodeinfo/2.0?x=1"}]
+        self.says("/.well-known/nodeinfo", {"links": links})
+        self.says("/nodeinfo/2.0", {"software": {"name": name, "version": version}})
+
+    @property
+    def asked(self) -> list[str]:
+        return [request.full_path.rstrip("?") for request, _answer in self._server.log]
+
+
+@pytest.fixture
+def server(httpserver: HTTPServer) -> Server:
+    return Server(httpserver)
+
+
+def test_the_sandbox_is_a_mastodon_that_is_written_to(sandbox: SandboxHandle) -> None:
+    found = detected(sandbox.url)
+    assert (found.family, found.instance.software, found.instance.alt_text_limit) == (MASTODON, "mastodon", 1500)
+    assert found.capabilities.can_write
+    assert found.capabilities.notifies
+
+
+@pytest.mark.parametrize(
+    ("version", "can_write"),
+    [
+        ("4.1.0", True),
+        ("4.5.0+glitch", True),
+        ("4.10.2", True),
+        ("v4.3.1", True),
+        ("10.0", True),
+        ("4.0.15", False),
+        ("3.5.3", False),
+        ("4", False),
+        ("", False),
+        ("nightly", False),
+    ],
+)
+def test_only_a_mastodon_of_4_1_and_newer_is_written_to(server: Server, version: str, can_write: bool) -> None:
+    server.has_nodeinfo("Mastodon", version)
+    found = detected(server.url)
+    assert found.family == MASTODON
+    assert found.capabilities.can_write is can_write
+    assert can_write or "by hand" in found.capabilities.reason
+
+
+@pytest.mark.parametrize(
+    "name", ["pixelfed", "gotosocial", "takahe", "pleroma", "akkoma", "hometown", "snac", "misskey", "mastodon-like"]
+)
+def test_every_other_software_is_named_and_never_written_to(server: Server, name: str) -> None:
+    server.has_nodeinfo(name, "4.4.0")
+    found = detected(server.url)
+    assert found.family == UNKNOWN
+    assert not found.capabilities.can_write
+    assert name in found.capabilities.reason
+    assert "by hand" in found.capabilities.reason
+
+
+def test_nodeinfo_is_asked_on_the_same_host_whatever_it_links_to(server: Server) -> None:
+    server.has_nodeinfo("mastodon", "4.4.0", host="https://evil.example")
+    assert detected(server.url).instance.software == "mastodon"
+    assert "/nodeinfo/2.0?x=1" in server.asked
+
+
+def test_the_newest_nodeinfo_counts(server: Server) -> None:
+    links = [{"rel": SCHEMA + version, "href": f"/nodeinfo/{version}"} for version in ("1.0", "2.1", "2.0")]
+    server.says("/.well-known/nodeinfo", {"links": [*links, {"rel": "other", "href": "/x"}]})
+    server.says("/nodeinfo/2.1", {"software": {"name": "mastodon", "version": "4.4.0"}})
+    assert detected(server.url).family == MASTODON
+
+
+@pytest.mark.parametrize(
+    ("instance", "software", "family"),
+    [
+        ({"version": "4.5.0+glitch", "source_url": "https://github.com/glitch-soc/mastodon"}, "mastodon", MASTODON),
+        ({"version": "4.4.1", "source_url": "https://github.com/mastodon/mastodon"}, "mastodon", MASTODON),
+        ({"version": "4.4.1"}, "", UNKNOWN),
+        ({"version": "4.4.1", "source_url": None}, "", UNKNOWN),
+        (
+            {"version": "0.20.0", "source_url": "https://codeberg.org/superseriousbusiness/gotosocial"},
+            "gotosocial",
+            UNKNOWN,
+        ),
+        ({"version": "2.7.2 (compatible; Pleroma 2.6)"}, "pleroma", UNKNOWN),
+        ({"version": "3.5.3 (compatible; Pixelfed 0.11.13)"}, "pixelfed", UNKNOWN),
+        ({"version": "takahe/0.11.0"}, "takahe", UNKNOWN),
+        ({}, "", UNKNOWN),
+    ],
+)
+def test_without_nodeinfo_the_instance_names_itself(
+    server: Server, instance: dict[str, Any], software: str, family: str
+) -> None:
+    server.says("/api/v2/instance", instance)
+    found = detected(server.url)
+    assert (found.instance.software, found.family) == (software, family)
+
+
+def test_a_server_without_version_2_is_asked_for_version_1(server: Server) -> None:
+    server.says("/api/v1/instance", {"version": "2.7.2 (compatible; Pleroma 2.6)", "description_limit": 5000})
+    found = detected(server.url)
+    assert (found.instance.software, found.instance.version, found.instance.alt_text_limit) == ("pleroma", "2.6", 5000)
+
+
+@pytest.mark.parametrize(
+    ("configuration", "limit"),
+    [
+        ({"media_attachments": {"description_limit": 777}}, 777),
+        ({"media_attachments": {"description_limit": "777"}}, 1500),
+        ({"media_attachments": {"description_limit": -1}}, 1500),
+        ({"media_attachments": {"description_limit": True}}, 1500),
+        ({"media_attachments": []}, 1500),
+        (None, 1500),
+    ],
+)
+def test_a_mastodon_that_states_no_limit_has_1500(server: Server, configuration: Any, limit: int) -> None:
+    server.has_nodeinfo("mastodon", "4.2.0")
+    server.says("/api/v2/instance", {"configuration": configuration, "title": "Ours"})
+    found = detected(server.url).instance
+    assert (found.alt_text_limit, found.title) == (limit, "Ours")
+
+
+def test_another_software_without_a_limit_has_none(server: Server) -> None:
+    server.has_nodeinfo("takahe", "0.11.0")
+    assert detected(server.url).instance.alt_text_limit is None
+
+
+def test_a_web_site_is_no_server_of_the_fediverse(httpserver: HTTPServer) -> None:
+    httpserver.expect_request(re.compile(".*")).respond_with_data("<h1>Hello</h1>", content_type="text/html")
+    with pytest.raises(PlatformRefused, match="web page"):
+        detected(httpserver.url_for("").rstrip("/"))
+
+
+def test_a_server_that_says_nothing_is_refused(server: Server) -> None:
+    with pytest.raises(PlatformRefused, match="does not say which software"):
+        detected(server.url)
+
+
+def test_a_server_that_redirects_is_named(httpserver: HTTPServer) -> None:
+    away = Response(status=301, headers={"Location": "https://social.example/"})
+    httpserver.expect_request(re.compile(".*")).respond_with_handler(lambda _request: away)
+    with pytest.raises(PlatformRefused, match=r"sends us on to social\.example"):
+        detected(httpserver.url_for("").rstrip("/"))
+
+
+@pytest.mark.parametrize("path", ["/.well-known/nodeinfo", "/api/v2/instance"])
+def test_trouble_that_may_pass_is_not_taken_for_an_answer(server: Server, path: str) -> None:
+    if path != "/.well-known/nodeinfo":
+        server.has_nodeinfo("mastodon", "4.4.0")
+    server.says(path, {"error": "busy"}, status=503)
+    with pytest.raises(PlatformUnavailable):
+        detected(server.url)
+
+
+def test_a_stored_family_that_does_not_fit_the_software_is_not_written_to() -> None:
+    assert not capabilities_of(Instance("mastodon", "4.4.0"), UNKNOWN).can_write
+    assert not capabilities_of(Instance("pixelfed", "4.4.0"), MASTODON).can_write
+
+
+def test_the_families_are_those_of_the_model() -> None:
+    assert {MASTODON, UNKNOWN} == set(Family.values)
+    assert family_of(Instance("", "")) == UNKNOWN
