@@ -64,7 +64,7 @@ _MARKUP = re.compile(
 _LINK_OR_MENTION = re.compile(r"https?://\S+|\bwww\.\S+|(?<![\w.@])@[\w.]+(?:@[\w.-]+)?", re.IGNORECASE)
 _YEAR = re.compile(r"\b(?:19|20)\d\d\b")
 _CUT_OFF = re.compile(
-    r"(?:[,;:(\-–—…]|\.\.\.|(?:the|a|an|of|and|with|der|die|das|und|mit|le|la|les|et|avec))$", re.IGNORECASE
+    r"(?:[,;:(\-–—…]|\.\.\.|\b(?:the|a|an|of|and|with|der|die|das|und|mit|le|la|les|et|avec))$", re.IGNORECASE
 )
 _UNSPACED = re.compile("[\u3041-\u30ff\u3400-\u9fff\u0e00-\u0eff]")  # scripts that do not set words apart
 

@@ -22,6 +22,7 @@ KEEP_ALIVE = "10m"  # loading a model again can take minutes
 _BUSY = frozenset({408, 425, 429, 499})  # 499: cancelled by the server
 
 _THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
+_UNFINISHED = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
 _LABEL = re.compile(
     r"^\**\s*(?:alt[ -]?text|alternative text|alternativtext|texte alternatif)\s*\**\s*:\s*\**\s*", re.IGNORECASE
 )
@@ -154,7 +155,10 @@ def _text_of(body: dict[str, Any]) -> str:
         raise EngineRefused("Ollama's answer holds no message.")
     if body.get("done_reason") == "length":
         raise EngineRefused(f"The model did not come to an end within {ANSWER_TOKENS} tokens.")
-    text = _bare(clean_alt_text(_THINKING.sub("", content)))
+    content = _THINKING.sub("", content)
+    if _UNFINISHED.search(content):
+        raise EngineRefused("The model did not come to an end of its thinking.")
+    text = _bare(clean_alt_text(content))
     if not text:
         raise EngineRefused("The model gave an empty answer.")
     if _WEB_PAGE.search(text):

@@ -1,5 +1,7 @@
 """The words that models are asked with. A changed text gets a new version, so that drafts can be compared."""
 
+import re
+
 from django.utils.translation import get_language_info
 
 from processing.engines.base import EngineRequest
@@ -22,6 +24,7 @@ _CONTEXT = (
     "and state nothing that only it says.\n{fence}\n{context}\n{fence}"
 )
 _FENCE = "=====POST TEXT====="
+_FENCE_SIGN = re.compile("={2,}")  # made impossible inside the fence
 _CONTEXT_LIMIT = 2000  # code points; enough for what the picture is about, too little to bury the task
 
 
@@ -40,7 +43,7 @@ def build_prompt(image: PreparedImage, request: EngineRequest) -> str:
     frames = max(image.frames, request.frames)
     if frames > 1:
         parts.append(f"The picture is the first of {frames} frames of an animation.")
-    context = request.context.replace(_FENCE, "").strip()[:_CONTEXT_LIMIT]
+    context = _FENCE_SIGN.sub("=", request.context).strip()[:_CONTEXT_LIMIT]
     if context:
         parts.append(_CONTEXT.format(fence=_FENCE, context=context))
     return "\n\n".join(parts)

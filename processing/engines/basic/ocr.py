@@ -67,9 +67,7 @@ def read(rgb: npt.NDArray[np.uint8]) -> Reading:
         lines = []
     read_well = {id(line) for line in lines}
     missed = [line for line, _score in found if id(line) not in read_well]
-    return Reading(
-        lines, [line for line in missed if len(line.text) > _FLECK_LENGTH and _area(line, rgb) > _TRACE_AREA]
-    )
+    return Reading(lines, [line for line in missed if _is_trace(line, rgb)])
 
 
 def blocks(lines: list[Line]) -> list[list[Line]]:
@@ -118,6 +116,12 @@ def _quotable(line: Line, rgb: npt.NDArray[np.uint8]) -> bool:
     if not letters or (len(letters) == 1 and not letters[0].isdigit() and not _IDEOGRAPH.match(letters[0])):
         return False  # a letter alone is an icon, or tells nothing
     return all(_covered(character) for character in letters)
+
+
+def _is_trace(line: Line, rgb: npt.NDArray[np.uint8]) -> bool:
+    """Whether there seems to be text where none was read: something long and not too small."""
+    elongated = line.right - line.left > 2.5 * line.height
+    return elongated and _area(line, rgb) > _TRACE_AREA and len(line.text) != 1
 
 
 def _area(line: Line, rgb: npt.NDArray[np.uint8]) -> float:
@@ -170,14 +174,16 @@ class _Reader:
         )
 
     def read(self, rgb: npt.NDArray[np.uint8]) -> list[tuple[Line, float]]:
+        """The lines found, with scores from 0 to 1; where no letter was made out, empty lines of score 0."""
+        bgr = np.ascontiguousarray(rgb[:, :, ::-1])  # as OpenCV has it
         with self._lock:
-            result: Any = self._ocr(np.ascontiguousarray(rgb[:, :, ::-1]))  # it expects OpenCV's order, BGR
-        if result.txts is None or result.boxes is None:
-            return []
-        return [
-            (_line(text, box), float(score))
-            for text, box, score in zip(result.txts, result.boxes, result.scores, strict=True)
-        ]
+            result: Any = self._ocr(bgr, use_rec=True)
+            texts = result.txts or ()
+            if any(character.isalnum() for text in texts for character in text):
+                found = zip(texts, result.boxes, result.scores, strict=True)
+                return [(_line(text, box), float(score)) for text, box, score in found]
+            places: Any = self._ocr(bgr, use_rec=False)  # what came out empty was left out above
+        return [(_line("", box), 0.0) for box in places.boxes] if places.boxes is not None else []
 
 
 def _line(text: str, box: npt.NDArray[np.float32]) -> Line:
