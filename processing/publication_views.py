@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from captions.models import Image, Publication
@@ -19,6 +19,7 @@ PAGE = 50
 
 
 @login_required
+@require_safe
 def publication_list(request: HttpRequest) -> HttpResponse:
     """The latest publications that one may see, newest first; `?status=` shows one kind."""
     publications = Publication.objects.visible_to(cast(User, request.user)).order_by("-pk")
@@ -39,6 +40,7 @@ def publication_list(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+@require_safe
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One publication: what was written, what the server had before, why not, and the text to copy."""
     user = cast(User, request.user)
