@@ -1,0 +1,106 @@
+"""One row of everything, and people in every relation to it: for tests that walk over all pages."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from accounts import audit
+from accounts.models import Setting, SystemRequest, User, UserSession
+from accounts.roles import Role
+from accounts.tests.people import make_user
+from captions.models import CaptionVersion, Image, Post, Publication
+from platforms.models import Family, PlatformConnection, PlatformMember
+from processing.models import CaptionGenerationTask, CaptionGenerationUserSettings, ProcessingRun
+
+OUR_APPS = ("accounts", "platforms", "captions", "processing")
+CHANGED_BY_LOOKING = (UserSession,)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """`people` by their relation to `connection`; `owner` is a reviewer, `reader` and `colleague` are members."""
+
+    people: dict[str, User]
+    connection: PlatformConnection
+    image: Image
+    task: CaptionGenerationTask
+    publication: Publication
+    membership: PlatformMember
+
+    def sees(self, who: str) -> bool:
+        return who in {"owner", "reader", "colleague", "moderator", "admin"}
+
+    def manages(self, who: str) -> bool:
+        return who in {"owner", "moderator", "admin"}
+
+
+def make_cast() -> Cast:
+    people = {
+        "owner": make_user("owner", role=Role.REVIEWER),
+        "reader": make_user("reader", role=Role.VIEWER),
+        "colleague": make_user("colleague", role=Role.REVIEWER),
+        "viewer": make_user("viewer", role=Role.VIEWER),
+        "reviewer": make_user("reviewer", role=Role.REVIEWER),
+        "moderator": make_user("moderator", role=Role.MODERATOR),
+        "admin": make_user("admin", role=Role.ADMIN),
+    }
+    owner = people["owner"]
+    connection = PlatformConnection.objects.create(
+        user=owner,
+        name="Ours",
+        platform_type=Family.MASTODON,
+        instance_url="https://social.example",
+        username="owner",
+        account_id="1",
+        access_token="secret-token",
+        is_default=True,
+    )
+    reader = PlatformMember.objects.create(platform_connection=connection, user=people["reader"], role=Role.VIEWER)
+    PlatformMember.objects.create(platform_connection=connection, user=people["colleague"], role=Role.REVIEWER)
+    task = CaptionGenerationTask.objects.create(user=owner, platform_connection=connection)
+    ProcessingRun.objects.create(user_id=str(owner.pk), platform_connection=connection, batch_id=task.pk)
+    CaptionGenerationUserSettings.objects.create(user=owner, platform_connection=connection)
+    post = Post.objects.create(
+        post_id="1", author_id="1", post_url="https://social.example/@owner/1", platform_connection=connection
+    )
+    image = _make_image(post)
+    publication = Publication.objects.create(post=post, platform_connection=connection)
+    Setting.objects.create(key="a", value="b")
+    SystemRequest.objects.create(user=owner)
+    UserSession.objects.create(session_id="0" * 64, user=owner, expires_at=timezone.now() + timedelta(days=1))
+    audit.record("made", actor=owner, entity=image)
+    return Cast(people, connection, image, task, publication, reader)
+
+
+def _make_image(post: Post) -> Image:
+    folder = Path(settings.MEDIA_ROOT)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cast.jpg").write_bytes(b"\xff\xd8\xff\xd9")
+    image = Image.objects.create(
+        post=post,
+        platform_connection=post.platform_connection,
+        image_url="https://social.example/1.png",
+        image_post_id="1",
+        attachment_index=0,
+        local_path="cast.jpg",
+        generated_caption="A draft.",
+        captioned_at=timezone.now(),
+    )
+    CaptionVersion.objects.create(image=image, kind=CaptionVersion.Kind.GENERATED, text="A draft.")
+    return image
+
+
+def everything() -> dict[str, list[dict[str, Any]]]:
+    """All rows of ours, to see whether something changed."""
+    ours: list[type[models.Model]] = [model for app in OUR_APPS for model in apps.get_app_config(app).get_models()]
+    return {
+        model._meta.label: list(model._default_manager.order_by("pk").values())
+        for model in ours
+        if model not in CHANGED_BY_LOOKING
+    }

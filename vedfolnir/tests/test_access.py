@@ -1,0 +1,255 @@
+"""Who gets in where: every address, and every page of the admin, for a visitor and for everybody in `cast`.
+
+The addresses come from the URL configuration. A new one fails here until it has its line in `ACCESS`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpResponseBase
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts.models import User
+from accounts.roles import Ability, Role, allows_admin
+from vedfolnir.tests.cast import Cast, everything, make_cast
+
+ANYBODY = "anybody"
+Who = Ability | str | None  # None: the method is not offered
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may read (GET) and who may write (POST); `managers`: of those, only who manages the connection."""
+
+    read: Who = None
+    write: Who = None
+    managers: bool = False
+
+
+PAGE = Access(read=Ability.READ)
+DECISION = Access(write=Ability.DECIDE)
+WORK = Access(write=Ability.GENERATE)
+MANAGING = Access(write=Ability.CONNECT, managers=True)
+
+ACCESS = {
+    "healthz": Access(read=ANYBODY),
+    "health": Access(read=ANYBODY),
+    "account_login": Access(read=ANYBODY, write=ANYBODY),
+    "account_signup": Access(read=ANYBODY, write=ANYBODY),  # closed, and says so
+    "account_logout": Access(read=Ability.READ, write=Ability.READ),
+    "account_change_password": Access(read=Ability.READ, write=Ability.READ),
+    "account": PAGE,
+    "dashboard": PAGE,
+    "tasks:list": PAGE,
+    "tasks:detail": PAGE,
+    "tasks:progress": PAGE,
+    "tasks:start": WORK,
+    "tasks:retry_errors": WORK,
+    "tasks:cancel": WORK,
+    "tasks:requeue": WORK,
+    "publications:list": PAGE,
+    "publications:detail": PAGE,
+    "publications:retry": DECISION,
+    "publications:undo": DECISION,
+    "captions:queue": PAGE,
+    "captions:next": PAGE,
+    "captions:review": PAGE,
+    "captions:picture": PAGE,
+    "captions:approve": DECISION,
+    "captions:reject": DECISION,
+    "captions:skip": DECISION,
+    "captions:hold": DECISION,
+    "captions:publish_now": DECISION,
+    "platforms:list": PAGE,
+    "platforms:connect": Access(read=Ability.CONNECT, write=Ability.CONNECT),
+    "platforms:detail": PAGE,
+    "platforms:test": MANAGING,
+    "platforms:remove": Access(read=Ability.CONNECT, write=Ability.CONNECT, managers=True),
+    "platforms:options": MANAGING,
+    "platforms:clear_attention": MANAGING,
+    "platforms:add_member": MANAGING,
+    "platforms:remove_member": MANAGING,
+}
+# Not about one row by their address; the form names the connection.
+NAMED_IN_THE_FORM = {"tasks:start", "tasks:retry_errors"}
+
+
+def addresses(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every address but the admin's, as its full name and the names of its arguments."""
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            if entry.namespace != "admin":
+                yield from addresses(entry, f"{namespace}{entry.namespace}:" if entry.namespace else namespace)
+        elif isinstance(entry, URLPattern):
+            yield f"{namespace}{entry.name}", tuple(entry.pattern.converters)
+
+
+ADDRESSES = dict(addresses(get_resolver()))
+each_address = pytest.mark.parametrize("name", ADDRESSES)
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    return make_cast()
+
+
+def address(name: str, cast: Cast) -> str:
+    rows: dict[str, int | str] = {
+        "tasks": cast.task.pk,
+        "captions": cast.image.pk,
+        "publications": cast.publication.pk,
+        "platforms": cast.connection.pk,
+    }
+    values = {"pk": rows.get(name.partition(":")[0]), "member": cast.membership.pk}
+    return reverse(name, kwargs={argument: values[argument] for argument in ADDRESSES[name]})
+
+
+def browser(person: User | None) -> Client:
+    client = Client()
+    if person is not None:
+        client.force_login(person)
+    return client
+
+
+def is_sign_in(response: HttpResponseBase) -> bool:
+    return response.status_code == 302 and response["Location"].startswith(reverse(settings.LOGIN_URL))
+
+
+def may(who: str, needed: Who, name: str, cast: Cast) -> bool:
+    """What the table says of one person: their role, and where the address is about a row, whether they see it."""
+    if needed == ANYBODY:
+        return True
+    about_a_row = bool(ADDRESSES[name]) or name in NAMED_IN_THE_FORM
+    if not isinstance(needed, Ability) or not cast.people[who].can(needed):
+        return False
+    if ACCESS[name].managers:
+        return cast.manages(who)
+    return cast.sees(who) or not about_a_row
+
+
+def test_every_address_says_who_gets_in() -> None:
+    assert set(ADDRESSES) == set(ACCESS)
+
+
+@each_address
+def test_a_visitor_is_sent_to_the_door(name: str, cast: Cast) -> None:
+    url, client = address(name, cast), browser(None)
+    for method, needed in ((client.get, ACCESS[name].read), (client.post, ACCESS[name].write)):
+        response = method(url)
+        if needed == ANYBODY:
+            assert response.status_code in {200, 503}
+        elif needed is None:
+            assert response.status_code == 405 or is_sign_in(response)
+        else:
+            assert is_sign_in(response)
+
+
+@each_address
+def test_reading_is_for_those_whom_the_table_names(name: str, cast: Cast) -> None:
+    url, needed = address(name, cast), ACCESS[name].read
+    for who, person in cast.people.items():
+        response = browser(person).get(url)
+        response.close()  # a picture is an open file
+        if needed is None:
+            assert response.status_code == 405, who
+        elif may(who, needed, name, cast):
+            assert response.status_code in {200, 302, 503}, who
+            assert not is_sign_in(response), who
+        else:
+            assert response.status_code in {403, 404}, who
+
+
+@each_address
+def test_writing_is_refused_to_everybody_else_and_changes_nothing(name: str, cast: Cast) -> None:
+    url, needed = address(name, cast), ACCESS[name].write
+    answer = {
+        "connection": str(cast.connection.pk),
+        "text": "Mine now.",
+        "reason": "Mine.",
+        "username": "admin",
+        "user": str(cast.people["admin"].pk),
+        "role": "reviewer",
+        "include_private": "on",
+    }
+    clients = {who: browser(person) for who, person in cast.people.items()}
+    before = everything()
+    for who, client in clients.items():
+        if needed is not None and may(who, needed, name, cast):
+            continue
+        response = client.post(url, answer)
+        if needed is None:
+            assert response.status_code == 405, who
+        else:
+            assert response.status_code == 302 or 400 <= response.status_code < 500, who
+        assert everything() == before, who
+
+
+MODELS = {model._meta.label: model for model in admin.site._registry}
+each_model = pytest.mark.parametrize("label", MODELS)
+
+
+def admin_pages(label: str) -> dict[str, str]:
+    """The list, and the pages to add, see and delete one row."""
+    model = MODELS[label]
+    row = model._default_manager.order_by("pk").first()
+    assert row is not None, f"give the cast a row of {label}"
+    start = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    return {
+        "list": reverse(f"{start}_changelist"),
+        "add": reverse(f"{start}_add"),
+        "view": reverse(f"{start}_change", args=[row.pk]),
+        "delete": reverse(f"{start}_delete", args=[row.pk]),
+    }
+
+
+@each_model
+def test_only_staff_enter_the_admin(label: str, cast: Cast) -> None:
+    for url in admin_pages(label).values():
+        assert Client().get(url, follow=True).redirect_chain[-1][0].startswith(reverse(settings.LOGIN_URL))
+        for who in ("owner", "reader", "viewer"):
+            assert browser(cast.people[who]).get(url, follow=True).status_code == 403
+
+
+@each_model
+@pytest.mark.parametrize("role", [Role.MODERATOR, Role.ADMIN])
+def test_the_admin_opens_what_the_table_allows_and_no_more(label: str, role: str, cast: Cast) -> None:
+    model = MODELS[label]
+    client = browser(cast.people[role])
+
+    def allowed(verb: str) -> bool:
+        return allows_admin(role, f"{model._meta.app_label}.{verb}_{model._meta.model_name}")
+
+    pages = admin_pages(label)
+    may_look = allowed("view") or allowed("change")
+    assert client.get(pages["list"]).status_code == (200 if may_look else 403)
+    assert client.get(pages["view"]).status_code == (200 if may_look else 403)
+    if not allowed("add"):
+        assert client.get(pages["add"]).status_code == 403
+    if not allowed("delete"):
+        assert client.post(pages["delete"], {"post": "yes"}).status_code == 403
+    if not allowed("change"):
+        assert client.post(pages["view"], {}).status_code == 403
+
+
+@each_model
+def test_no_admin_page_shows_a_secret(label: str, cast: Cast) -> None:
+    client = browser(cast.people["admin"])
+    for name in ("list", "view"):
+        page = client.get(admin_pages(label)[name]).content.decode()
+        assert "secret-token" not in page
+        assert "gAAAA" not in page  # a Fernet token
+        assert cast.people["owner"].password not in page
+
+
+def test_the_admin_has_no_second_door() -> None:
+    """Models of Django and allauth that would let somebody around the actions are not registered."""
+    assert {model._meta.app_label for model in admin.site._registry} <= {
+        "accounts",
+        "platforms",
+        "captions",
+        "processing",
+    }
