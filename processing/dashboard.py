@@ -45,17 +45,20 @@ class Card:
 def cards(user: User) -> list[Card]:
     """One card for each connection that this person may see, their own first."""
     visible = PlatformConnection.objects.visible_to(user).defer("access_token", "client_key", "client_secret")
-    latest = CaptionGenerationTask.objects.filter(platform_connection=OuterRef("pk")).order_by("-created_at")
-    rows = visible.annotate(latest_task=Subquery(latest.values("pk")[:1])).select_related("user").order_by("name", "pk")
-    connections = sorted(rows[:SHOWN], key=lambda connection: connection.user_id != user.pk)
+    rows = visible.select_related("user").order_by("name", "pk")[:SHOWN]
+    connections = sorted(rows, key=lambda connection: connection.user_id != user.pk)
     ids = [connection.pk for connection in connections]
-    tasks = CaptionGenerationTask.objects.in_bulk([row.latest_task for row in connections if row.latest_task])
+    latest, counted = latest_tasks(ids), counts(ids)
     may_start = set(decidable_ids(user, ids)) if user.can(Ability.GENERATE) else set()
-    counted = counts(ids)
-    return [
-        Card(row, counted.get(row.pk, Counts()), tasks.get(row.latest_task or ""), row.pk in may_start)
-        for row in connections
-    ]
+    return [Card(row, counted.get(row.pk, Counts()), latest.get(row.pk), row.pk in may_start) for row in connections]
+
+
+def latest_tasks(connection_ids: Sequence[int]) -> dict[int, CaptionGenerationTask]:
+    """The newest task of each connection that has one."""
+    newest = CaptionGenerationTask.objects.filter(platform_connection=OuterRef("pk")).order_by("-created_at")
+    found = PlatformConnection.objects.filter(pk__in=connection_ids).values_list(Subquery(newest.values("pk")[:1]))
+    tasks = CaptionGenerationTask.objects.filter(pk__in=[pk for (pk,) in found if pk]).defer("results_json")
+    return {task.platform_connection_id: task for task in tasks}
 
 
 def decidable_ids(user: User, ids: Sequence[int]) -> list[int]:
@@ -73,4 +76,5 @@ def counts(connection_ids: Sequence[int]) -> dict[int, Counts]:
         posted=Count("pk", filter=Q(status=status.POSTED)),
         errors=Count("pk", filter=Q(status=status.ERROR)),
     )
-    return {row.pop("platform_connection"): Counts(**row) for row in counted}
+    figures = counted.values_list("platform_connection", "awaiting", "undrafted", "approved", "posted", "errors")
+    return {pk: Counts(*numbers) for pk, *numbers in figures if pk is not None}

@@ -70,6 +70,7 @@ def _describe(image: Image, engine: Describer | None) -> Result:
     except (OutboundRefused, PictureRefused, EngineRefused) as error:
         return _give_up(image, str(error), picture)
     recorded = drafts.record_draft(image.pk, image.attempts, _draft(image, answer), picture)
+    logger.info("image %s: drafted by %s in %.1f s", image.pk, answer.engine, answer.seconds)
     return Result.DRAFTED if recorded else Result.LEASE_LOST
 
 

@@ -29,15 +29,20 @@ def image_lease() -> timedelta:
     return _fixed() or DOWNLOAD + (BASIC if config.chain.strip() == "basic" else slowest)
 
 
-def release_all() -> int:
-    """Make due whatever a worker held, for a supervisor who knows that no worker is left; how many rows.
+def release_images() -> int:
+    """Make due the pictures that a worker held, for a supervisor who knows that none is left; how many.
 
-    Publications keep their leases: their worker may have died between a write and its record.
+    Whoever waits for another attempt has an error noted and goes on waiting.
     """
     now = timezone.now()
-    images = Image.objects.undrafted().filter(next_attempt_at__gt=now, processing_error=None)
-    tasks = CaptionGenerationTask.objects.active().filter(next_attempt_at__gt=now, error_message=None)
-    return images.update(next_attempt_at=now) + tasks.update(next_attempt_at=now)
+    return Image.objects.undrafted().filter(next_attempt_at__gt=now, processing_error=None).update(next_attempt_at=now)
+
+
+def release_tasks() -> int:
+    """The same for scans. Publications keep their leases: a worker may have died between a write and its record."""
+    now = timezone.now()
+    held = CaptionGenerationTask.objects.active().filter(next_attempt_at__gt=now, error_message=None)
+    return held.update(next_attempt_at=now)
 
 
 def _fixed() -> timedelta | None:

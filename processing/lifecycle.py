@@ -187,6 +187,7 @@ def _end(task: CaptionGenerationTask, still: TaskQuerySet, status: TaskStatus, r
         return False
     drafts.withdraw(task.pk)
     counted = figures(task.pk)
+    logger.info("task %s: %s", task.pk, _closing_step(status, counted))
     outcome = results(task, counted, _seconds(task.started_at, now))
     CaptionGenerationTask.objects.filter(pk=task.pk).update(
         results_json=json.dumps(outcome),

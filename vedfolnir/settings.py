@@ -215,7 +215,7 @@ CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "processing.tasks.heartbeat", "schedule": 10.0, "options": {"expires": 30}},
 }
 if EMBEDDED:
-    CELERY_BROKER_URL = "vedfolnir-files://"
+    CELERY_BROKER_URL = "vedfolnir-files://localhost//"
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
         "data_folder_in": str(DATA_DIR / "broker" / "messages"),
         "data_folder_out": str(DATA_DIR / "broker" / "messages"),
@@ -239,4 +239,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
+    # A line for each ring of a doorbell says nothing; what came of it, our own loggers say.
+    "loggers": {name: {"level": "WARNING"} for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace")},
 }

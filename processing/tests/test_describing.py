@@ -8,6 +8,7 @@ from captions.models import CaptionVersion, Image, Publication
 from processing import describing, leases
 from processing.describing import Result, caption_image
 from processing.engines import EngineRefused, EngineUnavailable
+from processing.preparation import PictureRefused
 from processing.tests import cast
 from processing.tests.tasks_case import FakeEngine, TasksCase, only_image
 
@@ -185,7 +186,7 @@ class FileTroubleTests(DescribingCase):
 
     def test_a_file_that_is_no_picture_is_an_error(self) -> None:
         image = self.found()
-        with mock.patch("processing.pictures.prepare", side_effect=describing.PictureRefused("Damaged.")):
+        with mock.patch("processing.pictures.prepare", side_effect=PictureRefused("Damaged.")):
             assert caption_image(image.pk, engine=self.engine) == Result.ERROR
         image.refresh_from_db()
         assert image.processing_error == "Damaged."
