@@ -20,6 +20,8 @@ COUNT_CAP = 1000
 OFFERED = 100  # connections in the filter
 MERGED = 16  # connections whose pages are read one by one and merged; with more, one query sorts
 
+CREDENTIALS = ("access_token", "client_key", "client_secret")
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -106,7 +108,7 @@ class Page:
 
 def light_connections() -> PlatformConnectionQuerySet:
     """Connections without their credentials, which a list has no use for and would decrypt row by row."""
-    return PlatformConnection.objects.defer("access_token", "client_key", "client_secret")
+    return PlatformConnection.objects.defer(*CREDENTIALS)
 
 
 def in_state(state: State) -> ImageQuerySet:
@@ -157,7 +159,8 @@ def _ordered(rows: ImageQuerySet, state: State, after: Cursor | None) -> "models
     else:
         ordered = rows.order_by(F("captioned_at").desc(nulls_last=True), "-id")
         if after is not None and after.captioned_at is None:
-            ordered = ordered.filter(captioned_at=None, pk__lt=after.pk)
+            # Without the column that is the same in all of them, by which MariaDB would sort.
+            ordered = ordered.filter(captioned_at=None, pk__lt=after.pk).order_by("-id")
         elif after is not None:
             ordered = ordered.filter(Q(captioned_at__lte=after.captioned_at) | Q(captioned_at=None))
             ordered = ordered.exclude(captioned_at=after.captioned_at, pk__gte=after.pk)

@@ -171,7 +171,7 @@ def picture(request: SignedInRequest, pk: int) -> HttpResponseBase:
 
 def _visible_image(request: SignedInRequest, pk: int) -> Image:
     images = Image.objects.visible_to(request.user).select_related("post", "platform_connection", "claimed_by")
-    return get_object_or_404(images, pk=pk)
+    return get_object_or_404(images.defer(*(f"platform_connection__{name}" for name in queue.CREDENTIALS)), pk=pk)
 
 
 def _page(request: SignedInRequest, image: Image, typed: Typed | None = None, status: int = 200) -> HttpResponse:
