@@ -53,7 +53,7 @@ _COPIED_WORDS = 8  # in a row make a copied sentence
 _READ_SHARE = 0.6  # of the words in the picture that a text must hold
 _MOST_READ_WORDS = 40  # more is a page: nobody expects it whole in alt text
 
-_QUOTED = re.compile('“([^”“]{2,})[”“]|„([^“”]{2,})[“”]|«\\s*([^»]{2,}?)\\s*»|"([^"]{2,})"|「([^」]{2,})」')
+_QUOTED = re.compile('“([^”“]{2,})[”“]|„([^“”]{2,})[“”]|«([^»]{2,})»|"([^"]{2,})"|「([^」]{2,})」')
 _FILE_NAME = re.compile(r"[\w()\- ]*\.(?:jpe?g|png|gif|webp|avif|heic|bmp|tiff?)", re.IGNORECASE)
 _CAMERA_NAME = re.compile(r"(?:img|dsc[fn]?|pxl|image|photo|picture|screenshot)[-_ ]?[\d_\-]{2,}", re.IGNORECASE)
 _MARKUP = re.compile(

@@ -72,8 +72,8 @@ def test_a_chart_is_told_without_its_axis_ticks() -> None:
 @pytest.mark.parametrize(
     ("language", "start", "quoted"),
     [
-        ("de", "Text auf einem Hintergrund überwiegend in Weiß: ", "„Hello there“."),
-        ("fr-CA", "Du texte sur ", "« Hello"),
+        ("de", "Text auf einem Hintergrund in Weiß: ", "„Hello there“."),
+        ("fr-CA", "Du texte sur fond blanc : ", "« Hello"),
     ],
 )
 def test_it_speaks_german_and_french(language: str, start: str, quoted: str) -> None:

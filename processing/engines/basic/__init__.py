@@ -114,7 +114,7 @@ def _pixels(jpeg: bytes) -> npt.NDArray[np.uint8]:
 def _notes(seen: _Seen, language: str, request: EngineRequest) -> tuple[str, ...]:
     notes = ["The basic engine sees no things, people or actions: a person must check and complete this text."]
     if seen.reading.unreadable:
-        notes.append("There seems to be more text in the picture, which could not be read.")
+        notes.append("There seems to be text in the picture that could not be read.")
     if not request.language.lower().startswith(language):
         notes.append(f"The basic engine has no words for the language “{request.language}”: the text is in English.")
     return tuple(notes)
