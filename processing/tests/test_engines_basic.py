@@ -1,8 +1,10 @@
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import zxingcpp
 from PIL import Image, ImageDraw
@@ -24,11 +26,11 @@ ASSETS = Path(platforms.sandbox.__file__).parent / "assets"
 DATA = Path(__file__).parent / "data"
 
 
-def described(image: Image.Image, **request: object) -> EngineAnswer:
-    return BasicEngine().describe(prepared(image), EngineRequest(**request))  # type: ignore[arg-type]
+def described(image: Image.Image, **request: Any) -> EngineAnswer:
+    return BasicEngine().describe(prepared(image), EngineRequest(**request))
 
 
-def photograph(name: str) -> np.ndarray:  # type: ignore[type-arg]
+def photograph(name: str) -> npt.NDArray[np.uint8]:
     with Image.open(ASSETS / name) as image:
         return np.asarray(image.convert("RGB"))
 

@@ -103,7 +103,7 @@ def picture() -> PreparedImage:
 
 def config(ollama: FakeOllama, **options: Any) -> EngineConfig:
     quick = Timeout(connect=2.0, read=5.0, total=8.0)
-    settings = {"ollama_url": ollama.url, "describe_timeout": quick, "health_timeout": quick}
+    settings: dict[str, Any] = {"ollama_url": ollama.url, "describe_timeout": quick, "health_timeout": quick}
     return EngineConfig(**settings | options)
 
 

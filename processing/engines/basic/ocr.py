@@ -126,7 +126,7 @@ def _is_trace(line: Line, rgb: npt.NDArray[np.uint8]) -> bool:
 
 def _area(line: Line, rgb: npt.NDArray[np.uint8]) -> float:
     """The line's share of the picture, 0 to 1."""
-    return (line.right - line.left) * line.height / (rgb.shape[0] * rgb.shape[1])
+    return (line.right - line.left) * line.height / float(rgb.shape[0] * rgb.shape[1])
 
 
 def _covered(character: str) -> bool:
