@@ -20,7 +20,7 @@ class ConnectForm(forms.Form):
     )
     token = forms.CharField(
         label=_("Access token"),
-        max_length=1000,
+        max_length=4096,
         help_text=_(
             "On Mastodon: Preferences, Development, New application, with the permissions read:accounts, "
             "read:statuses and write:statuses. It is stored encrypted and never shown again."
@@ -49,7 +49,7 @@ class MemberForm(forms.Form):
     """Who joins: looked up by user name or email address, so that no list of people is shown."""
 
     username = forms.CharField(label=_("User name"), max_length=120)
-    role = forms.ChoiceField(label=_("May"), choices=[(role.value, role.label) for role in MEMBER_ROLES])
+    role = forms.ChoiceField(label=_("Role here"), choices=[(role.value, role.label) for role in MEMBER_ROLES])
 
     def clean_username(self) -> User:
         user = User.objects.by_login(self.cleaned_data["username"])
@@ -66,7 +66,7 @@ class MemberForm(forms.Form):
 class MembershipForm(forms.ModelForm[PlatformMember]):
     """The admin's form: the same rules, with the person picked."""
 
-    role = forms.ChoiceField(label=_("May"), choices=[(role.value, role.label) for role in MEMBER_ROLES])
+    role = forms.ChoiceField(label=_("Role here"), choices=[(role.value, role.label) for role in MEMBER_ROLES])
 
     class Meta:
         model = PlatformMember
