@@ -77,4 +77,4 @@ def counts(connection_ids: Sequence[int]) -> dict[int, Counts]:
         errors=Count("pk", filter=Q(status=status.ERROR)),
     )
     figures = counted.values_list("platform_connection", "awaiting", "undrafted", "approved", "posted", "errors")
-    return {pk: Counts(*numbers) for pk, *numbers in figures if pk is not None}
+    return {pk: Counts(*numbers) for pk, *numbers in figures}

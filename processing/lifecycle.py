@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 FAILURES_MOST = 8
 RETRY_FIRST, RETRY_MOST = timedelta(seconds=15), timedelta(minutes=15)
 PROGRESS_EVERY = timedelta(seconds=1)
-STEP_LENGTH = 200
 
 
 def claim(task_id: str) -> CaptionGenerationTask | None:
@@ -187,13 +186,13 @@ def _end(task: CaptionGenerationTask, still: TaskQuerySet, status: TaskStatus, r
         return False
     drafts.withdraw(task.pk)
     counted = figures(task.pk)
-    logger.info("task %s: %s", task.pk, _closing_step(status, counted))
+    logger.info("task %s: %s: %s", task.pk, status, _outcome(counted))
     outcome = results(task, counted, _seconds(task.started_at, now))
     CaptionGenerationTask.objects.filter(pk=task.pk).update(
         results_json=json.dumps(outcome),
         images_found=counted.found,
         images_done=counted.made,
-        current_step=_closing_step(status, counted),
+        current_step=_outcome(counted),
         **({"progress_percent": 100} if status == TaskStatus.COMPLETED else {}),
     )
     _runs(task.pk).update(
@@ -223,8 +222,7 @@ def _waiting_until(later: datetime) -> str:
     return _("Waiting; next attempt at %(time)s UTC") % {"time": later.strftime("%H:%M:%S")}
 
 
-def _closing_step(status: TaskStatus, counted: Figures) -> str:
+def _outcome(counted: Figures) -> str:
     made = ngettext("%(count)d draft", "%(count)d drafts", counted.drafted) % {"count": counted.drafted}
     failed = ngettext("%(count)d error", "%(count)d errors", counted.failed) % {"count": counted.failed}
-    parts = [str(status.label), made, *([failed] if counted.failed else [])]
-    return ": ".join([parts[0], ", ".join(parts[1:])])[:STEP_LENGTH]
+    return ", ".join([made, *([failed] if counted.failed else [])])

@@ -49,7 +49,7 @@ class WholeWayTests(TasksCase):
     def test_an_account_without_anything_to_do_completes(self) -> None:
         task = self.run_task(self.start())
         assert task.status == CaptionGenerationTask.Status.COMPLETED
-        assert task.current_step == "Completed: 0 drafts"
+        assert task.current_step == "0 drafts"
 
     def test_it_stops_at_the_limit_of_posts_newest_first(self) -> None:
         for number in range(4):
