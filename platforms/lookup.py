@@ -25,7 +25,11 @@ def find_connection(named: str) -> PlatformConnection:
         return found[0]
     known = ", ".join(f"{row.pk} ({row.user}/{row.name})" for row in connections.order_by("pk")[:20])
     if found:
-        raise ConnectionNotFound(f"Several connections are called {named!r}. Name one by its id or as user/name: {known}.")
+        raise ConnectionNotFound(
+            f"Several connections are called {named!r}. Name one by its id or as user/name: {known}."
+        )
     raise ConnectionNotFound(
-        f"There is no connection {named!r}. There are: {known}." if known else "No account is connected yet. Use connect_platform."
+        f"There is no connection {named!r}. There are: {known}."
+        if known
+        else "No account is connected yet. Use connect_platform."
     )

@@ -38,7 +38,7 @@ def hold_for_credentials(publication: Publication, error: CredentialsRefused) ->
         refuse(publication, error.reason)
     else:
         leases.settle(publication, next_attempt_at=timezone.now(), error=error.reason)
-    raise_attention(publication.platform_connection, error.reason)
+    raise_attention(publication.platform_connection, error)
 
 
 def refuse(publication: Publication, reason: str) -> None:
