@@ -161,7 +161,7 @@ def _why_unreadable(data: bytes) -> str:
     start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
     for magic, name in _MAGIC.items():
         if start.startswith(magic):
-            return f"The {name} file is damaged or cut short."
+            return f"The {name} file is damaged or cut short, or of a kind that is not supported."
     if start[4:12] in {b"ftypavif", b"ftypavis"}:
         return "The AVIF file is damaged or cut short."
     if start[4:8] == b"ftyp" and start[8:12] in _CONTAINERS:
