@@ -88,25 +88,31 @@ def explain(sql: str) -> Plan:
 
 
 def fill(mine: PlatformConnection, first_other: int, others: int) -> None:
-    """100,000 posts with an image each: half to review, a fifth undrafted, the rest in every other state."""
-    number = "CASE WHEN s.seq %% 5 THEN %s ELSE %s + s.seq DIV 50 %% %s END"
+    """100,000 posts with an image each: half to review, a tenth undrafted, the rest in every other state."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO posts (id, post_id, user_id, post_url, post_content, platform_connection_id, uri,"
-            f" spoiler_text, edited_at) SELECT s.seq, CONCAT('p', s.seq), '1', CONCAT('https://social.example/', s.seq),"
-            f" 'Good morning from the harbour.', {number}, '', '', '' FROM seq_1_to_100000 s",
-            [mine.pk, first_other, others],
-        )
-        cursor.execute(
-            "INSERT INTO images (post_id, image_post_id, image_url, local_path, attachment_index,"
-            " platform_connection_id, generated_caption, status, captioned_at, preview_url) SELECT p.id, CONCAT('m', p.id), 'https://x.example/',"
-            " '', 0, p.platform_connection_id, 'A lighthouse on a rock.',"
-            " ELT(1 + p.id DIV 5 %% 10, 'pending', 'pending', 'pending', 'pending', 'pending', 'pending', 'approved',"
-            " 'posted', 'rejected', 'error'),"
-            " CASE p.id DIV 5 %% 10 WHEN 5 THEN NULL WHEN 9 THEN NULL"
-            " ELSE '2026-11-01' + INTERVAL p.id DIV 3 SECOND END, '' FROM posts p",
-            [],
-        )
+        cursor.execute(POSTS, [mine.pk, first_other, others])
+        cursor.execute(IMAGES)
         for table in ("images", "posts", "platform_connections"):
             cursor.execute(f"ANALYZE TABLE {table}")
             cursor.fetchall()
+
+
+POSTS = """
+INSERT INTO posts (
+    id, post_id, user_id, post_url, post_content, platform_connection_id, uri, spoiler_text, edited_at
+)
+SELECT s.seq, CONCAT('p', s.seq), '1', CONCAT('https://social.example/', s.seq), 'Good morning from the harbour.',
+    CASE WHEN s.seq %% 5 THEN %s ELSE %s + s.seq DIV 50 %% %s END, '', '', ''
+FROM seq_1_to_100000 s
+"""
+IMAGES = """
+INSERT INTO images (
+    post_id, image_post_id, image_url, local_path, attachment_index, platform_connection_id, generated_caption, status,
+    captioned_at, preview_url
+)
+SELECT p.id, CONCAT('m', p.id), 'https://x.example/', '', 0, p.platform_connection_id, 'A lighthouse on a rock.',
+    ELT(1 + p.id DIV 5 % 10, 'pending', 'pending', 'pending', 'pending', 'pending', 'pending', 'approved', 'posted',
+        'rejected', 'error'),
+    CASE p.id DIV 5 % 10 WHEN 5 THEN NULL WHEN 9 THEN NULL ELSE '2026-11-01' + INTERVAL p.id DIV 3 SECOND END, ''
+FROM posts p
+"""

@@ -268,7 +268,6 @@ class PictureTests(PageCase):
         response = self.get("ab.jpg")
         self.assertEqual(response.status_code, 200)
         self.assertTrue(b"".join(response.streaming_content).startswith(b"<script>"))
-        response.close()
         headers = response.headers
         self.assertEqual(headers["Content-Type"], "image/jpeg")
         self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
