@@ -51,6 +51,7 @@ def test_a_reviewer_decides_by_keyboard_alone(live_server: LiveServer, alice: Us
         expect(page.get_by_text("Over the limit of the server.")).to_be_attached()
         page.locator("#text").fill("Two gulls on a pier, one asleep.")
         page.keyboard.press("Control+Enter")
+        page.wait_for_url(f"**/review/{images[1].pk}/")
         expect(page.get_by_text("3 are left.")).to_be_visible()
 
         page.keyboard.press("s")
