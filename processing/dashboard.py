@@ -45,7 +45,7 @@ class Card:
 def cards(user: User) -> list[Card]:
     """One card for each connection that this person may see, their own first."""
     visible = PlatformConnection.objects.visible_to(user).defer("access_token", "client_key", "client_secret")
-    rows = visible.select_related("user").order_by("name", "pk")[:SHOWN]
+    rows = visible.order_by("name", "pk")[:SHOWN]
     connections = sorted(rows, key=lambda connection: connection.user_id != user.pk)
     ids = [connection.pk for connection in connections]
     latest, counted = latest_tasks(ids), counts(ids)

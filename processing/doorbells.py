@@ -1,18 +1,23 @@
 """Ringing for work. A message that gets lost, comes twice or late changes nothing: the sweep rings again."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
+from kombu import Connection
 from kombu.exceptions import ChannelError, KombuError
+from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
 IO, CAPTIONS = "io", "captions"
-NOBODY_THERE = (KombuError, ChannelError, OSError, ConnectionError)
+NOBODY_THERE = (KombuError, ChannelError, RedisError, OSError)
+# A page must not wait for a broker that is gone or stuck (seconds).
+PATIENCE = {"socket_connect_timeout": 1, "socket_timeout": 2}
 
 
 def task(task_id: str) -> None:
@@ -31,14 +36,20 @@ def publication(pk: int) -> None:
 def waiting(queue: str) -> int | None:
     """How many messages nobody has taken yet; None when the broker cannot be asked."""
     try:
-        with current_app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0)
-            return int(connection.default_channel.queue_declare(queue, passive=True).message_count)
-    except ChannelError:
-        return 0  # nobody has made the queue yet
+        with broker() as connection:
+            # Not `passive`: kombu 5.7 looks for the queue without the key prefix and finds none on Redis.
+            return int(connection.default_channel.queue_declare(queue).message_count)
     except NOBODY_THERE as error:
         logger.warning("The broker does not answer: %s", error)
         return None
+
+
+@contextmanager
+def broker() -> Iterator[Connection]:
+    """A connection to the broker, tried once. Raises one of NOBODY_THERE."""
+    with current_app.connection_for_write(transport_options=PATIENCE) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0)
+        yield connection
 
 
 def _after_commit(name: str, argument: Any) -> None:
@@ -46,13 +57,11 @@ def _after_commit(name: str, argument: Any) -> None:
 
 
 def _ring(name: str, argument: Any) -> None:
+    path = f"processing.tasks.{name}"
+    queue = settings.CELERY_TASK_ROUTES.get(path, {}).get("queue", IO)
     try:
-        with current_app.connection_for_write() as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0)
-            queue = settings.CELERY_TASK_ROUTES.get(f"processing.tasks.{name}", {}).get("queue", IO)
-            current_app.send_task(
-                f"processing.tasks.{name}", args=[argument], queue=queue, connection=connection, retry=False
-            )
+        with broker() as connection:
+            current_app.send_task(path, args=[argument], queue=queue, connection=connection, retry=False)
     except NOBODY_THERE as error:
         # The row is due; whoever sweeps finds it once the broker is back.
         logger.warning("Nobody was told that there is work (%s): the broker does not answer: %s", name, error)
