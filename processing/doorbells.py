@@ -8,7 +8,6 @@ from typing import Any
 from celery import current_app
 from django.conf import settings
 from django.db import transaction
-from kombu import Connection
 from kombu.exceptions import ChannelError, KombuError
 from redis.exceptions import RedisError
 
@@ -33,6 +32,11 @@ def publication(pk: int) -> None:
     _after_commit("publish", pk)
 
 
+def heartbeat() -> None:
+    """A worker is there: let it show that messages reach it."""
+    _ring("heartbeat")
+
+
 def waiting(queue: str) -> int | None:
     """How many messages nobody has taken yet; None when the broker cannot be asked."""
     try:
@@ -45,7 +49,7 @@ def waiting(queue: str) -> int | None:
 
 
 @contextmanager
-def broker() -> Iterator[Connection]:
+def broker() -> Iterator[Any]:
     """A connection to the broker, tried once. Raises one of NOBODY_THERE."""
     with current_app.connection_for_write(transport_options=PATIENCE) as connection:
         connection.ensure_connection(max_retries=1, interval_start=0)
@@ -56,12 +60,12 @@ def _after_commit(name: str, argument: Any) -> None:
     transaction.on_commit(lambda: _ring(name, argument))
 
 
-def _ring(name: str, argument: Any) -> None:
+def _ring(name: str, *arguments: Any) -> None:
     path = f"processing.tasks.{name}"
     queue = settings.CELERY_TASK_ROUTES.get(path, {}).get("queue", IO)
     try:
         with broker() as connection:
-            current_app.send_task(path, args=[argument], queue=queue, connection=connection, retry=False)
+            current_app.send_task(path, args=arguments, queue=queue, connection=connection, retry=False)
     except NOBODY_THERE as error:
         # The row is due; whoever sweeps finds it once the broker is back.
         logger.warning("Nobody was told that there is work (%s): the broker does not answer: %s", name, error)

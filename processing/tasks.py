@@ -5,10 +5,10 @@ import time
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
 
 from captions.models import Image
-from processing import health, lifecycle, stopping, sweeping
+from processing import doorbells, health, lifecycle, stopping, sweeping
 from processing.describing import caption_image
 from processing.publishing import publish_publication
 from processing.running import run_task as run
@@ -21,6 +21,11 @@ BUDGET = 60.0  # seconds after which a message hands on what is left of it
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def stop_soon(**_: Any) -> None:
     stopping.ask()
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def show_signs_of_life(**_: Any) -> None:
+    doorbells.heartbeat()
 
 
 @shared_task(name="processing.tasks.run_task")  # type: ignore[untyped-decorator]
