@@ -151,12 +151,15 @@ def fail(task: CaptionGenerationTask, reason: str) -> bool:
     return end(task, held(task), TaskStatus.FAILED, reason)
 
 
-def note_progress(task_id: str) -> None:
-    """Bring the row of a scanned task up to date, at most once in PROGRESS_EVERY, or complete it."""
+def note_progress(task_id: str, *, only_when_due: bool = False) -> None:
+    """Bring the row of a scanned task up to date, at most once in PROGRESS_EVERY, or complete it.
+
+    `only_when_due` saves the counting in between; then a task may be complete a moment before it is said.
+    """
     now = timezone.now()
     running = CaptionGenerationTask.objects.filter(pk=task_id, status=TaskStatus.RUNNING, scanned_at__isnull=False)
     task = running.first()
-    if task is None:
+    if task is None or (only_when_due and task.next_attempt_at is not None and task.next_attempt_at > now):
         return
     counted = figures(task_id)
     if not counted.left:

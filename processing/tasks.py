@@ -37,11 +37,13 @@ def run_task(task_id: str) -> None:
 def caption_images(ids: list[int]) -> None:
     """Draft these images as far as the time goes; the sweep, or the end of this message, rings for the others."""
     until = time.monotonic() + BUDGET
-    for pk in ids:
+    task_of = dict(Image.objects.filter(pk__in=ids).values_list("pk", "batch_id"))
+    for pk, task_id in task_of.items():
         if stopping.asked() or time.monotonic() > until:
             break
         caption_image(pk)
-    for task_id in Image.objects.filter(pk__in=ids).exclude(batch_id="").values_list("batch_id", flat=True).distinct():
+        lifecycle.note_progress(task_id, only_when_due=True)
+    for task_id in set(task_of.values()):
         lifecycle.note_progress(task_id)
     sweeping.ring_images()
 

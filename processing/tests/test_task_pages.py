@@ -147,6 +147,7 @@ class TaskPageTests(PagesCase):
         self.sandbox.add_status()
         self.sandbox.fault(404, path_prefix="/media")
         self.complete(self.start())
+        assert "Try the errors again" in self.page("dashboard")
         self.client.post(reverse("tasks:retry_errors"), {"connection": self.connection.pk})
         self.describe_due()
         assert Image.objects.awaiting_review().count() == 1
