@@ -174,7 +174,12 @@ def requeue(image: Image, *, user: User) -> None:
 @transaction.atomic
 def _requeue(image_id: int, user: User) -> None:
     image = _locked(image_id, user)
-    again: dict[str, Any] = {"status": Image.Status.PENDING, "captioned_at": None, "failures": 0}
+    again: dict[str, Any] = {
+        "status": Image.Status.PENDING,
+        "captioned_at": None,
+        "failures": 0,
+        "processing_error": None,
+    }
     failed = Image.objects.filter(pk=image.pk, status=Image.Status.ERROR)
     if not failed.update(next_attempt_at=timezone.now(), **again):
         raise AlreadyDecided(_("This picture is not in error any more."))

@@ -31,6 +31,7 @@ class FactsAdmin(BoundedAdmin[Row]):
     editable: Sequence[str] = ()
     remote_id_field = ""  # searched by its beginning; it leads an index
     search_fields = ("pk",)  # shows the box; get_search_results does the search
+    show_facets = admin.ShowFacets.NEVER  # a count of the whole table for each choice
     ordering = ("-id",)
     list_select_related: ClassVar[tuple[str, ...]] = ("platform_connection",)
 

@@ -153,6 +153,22 @@ def publish_now(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
     return redirect("captions:review", pk=image.pk)
 
 
+@require_POST
+@login_required
+def requeue(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
+    """Have a picture in error drafted once more."""
+    image = _visible_image(request, pk)
+    try:
+        actions.requeue(image, user=request.user)
+    except actions.NotAllowed as refused:
+        raise PermissionDenied from refused
+    except actions.DecisionRefused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, _("A draft will be tried once more."))
+    return redirect("captions:review", pk=image.pk)
+
+
 @login_required
 @require_safe
 def picture(request: SignedInRequest, pk: int) -> HttpResponseBase:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from unittest import skipUnless
 
 import pytest
 from django.db import connection
@@ -22,6 +23,7 @@ Plan = list[dict[str, Any]]
 
 @pytest.mark.mariadb
 @pytest.mark.slow
+@skipUnless(connection.vendor == "mysql", "EXPLAIN is MariaDB's")
 class QueuePlanTests(TransactionTestCase):
     """Four fifths of the images are one reviewer's own connection's, the rest is spread over 20 of another's."""
 

@@ -92,6 +92,13 @@ class PageTests(PageCase):
         image = make_image(make_post(self.connection), draft=None, status="error", processing_error="Not a picture.")
         self.assertContains(self.page(image), "Not a picture.")
 
+    def test_a_picture_in_error_can_be_tried_once_more(self) -> None:
+        image = make_image(make_post(self.connection), draft=None, status="error", processing_error="Not a picture.")
+        self.assertContains(self.page(image), self.url("requeue", image))
+        self.assertContains(self.client.post(self.url("requeue", image), follow=True), "tried once more")
+        self.assertTrue(Image.objects.due().filter(pk=image.pk).exists())
+        self.assertContains(self.client.post(self.url("requeue", image), follow=True), "not in error any more")
+
     def test_no_inline_script_and_no_inline_style_are_allowed_or_used(self) -> None:
         response = self.page()
         self.assertNotIn("unsafe", response.headers["Content-Security-Policy"])
@@ -181,7 +188,7 @@ class DecisionTests(PageCase):
         self.assertEqual((self.image.status, self.image.claimed_by), (Image.Status.PENDING, None))
 
     def test_decisions_are_never_made_by_a_link(self) -> None:
-        for name in ("approve", "reject", "skip", "hold", "publish_now"):
+        for name in ("approve", "reject", "skip", "hold", "publish_now", "requeue"):
             self.assertEqual(self.client.get(self.url(name)).status_code, 405)
 
 
@@ -219,7 +226,7 @@ class DoorTests(PageCase):
     def statuses(self) -> dict[str, int]:
         posts = {"approve": {"text": TEXT, "seen": self.image.versions.get().pk}, "reject": {"reason": "no"}}
         found = {"review": self.client.get(self.url()).status_code}
-        for name in ("approve", "reject", "skip", "hold", "publish_now"):
+        for name in ("approve", "reject", "skip", "hold", "publish_now", "requeue"):
             found[name] = self.client.post(self.url(name), posts.get(name, {})).status_code
         found["picture"] = self.client.get(self.url("picture")).status_code
         return found
@@ -237,7 +244,7 @@ class DoorTests(PageCase):
             self.client.force_login(user)
             found = self.statuses()
             self.assertEqual(found["review"], 200)
-            self.assertEqual({found[name] for name in ("approve", "reject", "publish_now")}, {403})
+            self.assertEqual({found[name] for name in ("approve", "reject", "publish_now", "requeue")}, {403})
             self.assertEqual(found["hold"], 409)
             self.assertNotContains(self.client.get(self.url()), "approve-form")
         self.assertEqual(self.status(), Image.Status.PENDING)
