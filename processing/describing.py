@@ -69,9 +69,11 @@ def _describe(image: Image, engine: Describer | None) -> Result:
         return _later(image, str(error), picture)
     except (OutboundRefused, PictureRefused, EngineRefused) as error:
         return _give_up(image, str(error), picture)
-    recorded = drafts.record_draft(image.pk, image.attempts, _draft(image, answer), picture)
+    if not drafts.record_draft(image.pk, image.attempts, _draft(image, answer), picture):
+        logger.warning("image %s: the lease was lost, another worker goes on", image.pk)
+        return Result.LEASE_LOST
     logger.info("image %s: drafted by %s in %.1f s", image.pk, answer.engine, answer.seconds)
-    return Result.DRAFTED if recorded else Result.LEASE_LOST
+    return Result.DRAFTED
 
 
 def _request(image: Image, prepared: PreparedImage) -> EngineRequest:

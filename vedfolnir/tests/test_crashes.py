@@ -26,7 +26,7 @@ def installation_with_work(folder: Path) -> Iterator[tuple[Installation, Sandbox
     with running_sandbox(folder, with_samples=False) as sandbox, installation(folder, services=True) as live:
         live.environment["OUTBOUND_ALLOW"] = sandbox.url.removeprefix("http://")
         for number in range(POSTS):
-            sandbox.add_status(f"Post {number}", pictures=PICTURES, spoiler_text="boats", language="de")
+            sandbox.add_status(f"Post {number}", pictures=PICTURES, spoiler_text="boats", sensitive=True, language="de")
         live.manage("migrate", "--no-input")
         live.manage(
             "createsuperuser", "--no-input", "--username=root1", "--email=r@example.org", DJANGO_SUPERUSER_PASSWORD="x"
