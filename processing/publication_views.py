@@ -27,7 +27,7 @@ def publication_list(request: HttpRequest) -> HttpResponse:
     if chosen in Publication.Status.values:
         publications = publications.filter(status=chosen)
     before = request.GET.get("before", "")
-    if before.isdecimal():
+    if before.isascii() and before.isdecimal() and len(before) < 19:
         publications = publications.filter(pk__lt=int(before))
     page = list(publications.select_related("post", "platform_connection")[: PAGE + 1])
     context = {

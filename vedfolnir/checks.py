@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Tags, register
 from django.db import connections
 
 from vedfolnir import env
@@ -12,7 +13,9 @@ from vedfolnir import env
 @register()
 def replaced_variables(**_: Any) -> list[CheckMessage]:
     return [
-        Warning(f"{name} is set and not read.", hint=f"Its job is done by {instead}. Unset it.", id="vedfolnir.W001")
+        checks.Warning(
+            f"{name} is set and not read.", hint=f"Its job is done by {instead}. Unset it.", id="vedfolnir.W001"
+        )
         for name, instead in env.replaced_variables().items()
     ]
 
@@ -26,11 +29,17 @@ def mysql_is_set_up(databases: Sequence[str] | None = None, **_: Any) -> list[Ch
         if connection.vendor != "mysql":
             continue
         with connection.cursor() as cursor:
-            cursor.execute("SELECT @@tx_isolation" if getattr(connection, "mysql_is_mariadb", False) else "SELECT @@transaction_isolation")
+            cursor.execute(
+                "SELECT @@tx_isolation"
+                if getattr(connection, "mysql_is_mariadb", False)
+                else "SELECT @@transaction_isolation"
+            )
             if (level := cursor.fetchone()[0]) != "READ-COMMITTED":
-                found.append(Error(f"The database works at {level}.", hint="Set READ COMMITTED.", id="vedfolnir.E001"))
+                found.append(
+                    checks.Error(f"The database works at {level}.", hint="Set READ COMMITTED.", id="vedfolnir.E001")
+                )
             cursor.execute("SELECT CONVERT_TZ('2000-01-01', 'UTC', 'Europe/Berlin')")
             if cursor.fetchone()[0] is None:
                 hint = "Load them: mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql"
-                found.append(Warning("The time zone tables are empty.", hint=hint, id="vedfolnir.W002"))
+                found.append(checks.Warning("The time zone tables are empty.", hint=hint, id="vedfolnir.W002"))
     return found

@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 MAKE_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
-MAKE_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(50))"'
+MAKE_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(50))"'  # noqa: S105  (how to make one)
 
 # What the documents of the first Vedfolnir tell operators to set, and what does that job now.
 REPLACED = {

@@ -91,7 +91,12 @@ MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(DATA_DIR / "media"))).absolute()
 CACHES = {
     "default": (
         # In the database, so that ending a session works across the processes of one machine.
-        {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
+        {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "cache",
+            # Django's own 300 would let many wrong names push out the counters of the sign-in limits.
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        }
         if EMBEDDED
         else {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -122,6 +127,8 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+# Many people may sit behind one address, so it may fail more often than one name may.
+ACCOUNT_RATE_LIMITS = {"login_failed": "30/m/ip,5/5m/key"}
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 # allauth's conditional constraint does not exist on MariaDB; users.email is the truth here (docs/decisions.md).

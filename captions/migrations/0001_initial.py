@@ -3,9 +3,10 @@
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.utils.timezone
-import vedfolnir.lib.fields
 from django.conf import settings
 from django.db import migrations, models
+
+import vedfolnir.lib.fields
 
 
 class Migration(migrations.Migration):

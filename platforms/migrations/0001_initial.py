@@ -10,7 +10,6 @@ import platforms.fields
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -19,83 +18,167 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='PlatformConnection',
+            name="PlatformConnection",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('platform_type', models.CharField(max_length=50, verbose_name='family')),
-                ('instance_url', models.CharField(max_length=500, verbose_name='instance')),
-                ('username', models.CharField(blank=True, max_length=200, null=True, verbose_name='account')),
-                ('access_token', platforms.fields.EncryptedTextField()),
-                ('client_key', platforms.fields.EncryptedTextField(blank=True, null=True)),
-                ('client_secret', platforms.fields.EncryptedTextField(blank=True, null=True)),
-                ('is_active', models.BooleanField(db_default=True, default=True, verbose_name='active')),
-                ('is_default', models.BooleanField(db_default=False, default=False, verbose_name='default')),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True, db_default=django.db.models.functions.datetime.Now())),
-                ('last_used', models.DateTimeField(blank=True, null=True, verbose_name='last used')),
-                ('software', models.CharField(blank=True, db_default='', default='', max_length=100, verbose_name='software')),
-                ('software_version', models.CharField(blank=True, db_default='', default='', max_length=100, verbose_name='version')),
-                ('account_id', models.CharField(blank=True, db_default='', default='', max_length=200)),
-                ('scopes', models.CharField(blank=True, db_default='', default='', max_length=500)),
-                ('token_expires_at', models.DateTimeField(blank=True, null=True)),
-                ('alt_text_limit', models.PositiveIntegerField(blank=True, null=True, verbose_name='longest alt text')),
-                ('attention', models.TextField(blank=True, null=True, verbose_name='needs attention')),
-                ('include_private', models.BooleanField(db_default=False, default=False, verbose_name='include followers-only posts')),
-                ('include_direct', models.BooleanField(db_default=False, default=False, verbose_name='include direct messages')),
-                ('ignore_opt_out', models.BooleanField(db_default=False, default=False, verbose_name='include posts tagged #noai or #nobot')),
-                ('default_marker', models.GeneratedField(db_persist=True, expression=models.Case(models.When(models.Q(('is_default', True)), then=models.Value(1)), default=models.Value(None)), output_field=models.PositiveSmallIntegerField(null=True))),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='connections', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                ("platform_type", models.CharField(max_length=50, verbose_name="family")),
+                ("instance_url", models.CharField(max_length=500, verbose_name="instance")),
+                ("username", models.CharField(blank=True, max_length=200, null=True, verbose_name="account")),
+                ("access_token", platforms.fields.EncryptedTextField()),
+                ("client_key", platforms.fields.EncryptedTextField(blank=True, null=True)),
+                ("client_secret", platforms.fields.EncryptedTextField(blank=True, null=True)),
+                ("is_active", models.BooleanField(db_default=True, default=True, verbose_name="active")),
+                ("is_default", models.BooleanField(db_default=False, default=False, verbose_name="default")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        default=django.utils.timezone.now,
+                        editable=False,
+                    ),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(auto_now=True, db_default=django.db.models.functions.datetime.Now()),
+                ),
+                ("last_used", models.DateTimeField(blank=True, null=True, verbose_name="last used")),
+                (
+                    "software",
+                    models.CharField(blank=True, db_default="", default="", max_length=100, verbose_name="software"),
+                ),
+                (
+                    "software_version",
+                    models.CharField(blank=True, db_default="", default="", max_length=100, verbose_name="version"),
+                ),
+                ("account_id", models.CharField(blank=True, db_default="", default="", max_length=200)),
+                ("scopes", models.CharField(blank=True, db_default="", default="", max_length=500)),
+                ("token_expires_at", models.DateTimeField(blank=True, null=True)),
+                ("alt_text_limit", models.PositiveIntegerField(blank=True, null=True, verbose_name="longest alt text")),
+                ("attention", models.TextField(blank=True, null=True, verbose_name="needs attention")),
+                (
+                    "include_private",
+                    models.BooleanField(db_default=False, default=False, verbose_name="include followers-only posts"),
+                ),
+                (
+                    "include_direct",
+                    models.BooleanField(db_default=False, default=False, verbose_name="include direct messages"),
+                ),
+                (
+                    "ignore_opt_out",
+                    models.BooleanField(
+                        db_default=False, default=False, verbose_name="include posts tagged #noai or #nobot"
+                    ),
+                ),
+                (
+                    "default_marker",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=models.Case(
+                            models.When(models.Q(("is_default", True)), then=models.Value(1)),
+                            default=models.Value(None),
+                        ),
+                        output_field=models.PositiveSmallIntegerField(null=True),
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="connections",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'connection',
-                'db_table': 'platform_connections',
+                "verbose_name": "connection",
+                "db_table": "platform_connections",
             },
         ),
         migrations.CreateModel(
-            name='PlatformMember',
+            name="PlatformMember",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('admin', 'Admin'), ('moderator', 'Moderator'), ('reviewer', 'Reviewer'), ('viewer', 'Viewer')], db_default='reviewer', default='reviewer', max_length=20)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), default=django.utils.timezone.now, editable=False)),
-                ('platform_connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='platforms.platformconnection')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("admin", "Admin"),
+                            ("moderator", "Moderator"),
+                            ("reviewer", "Reviewer"),
+                            ("viewer", "Viewer"),
+                        ],
+                        db_default="reviewer",
+                        default="reviewer",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        default=django.utils.timezone.now,
+                        editable=False,
+                    ),
+                ),
+                (
+                    "platform_connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="platforms.platformconnection",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'member',
-                'db_table': 'platform_members',
+                "verbose_name": "member",
+                "db_table": "platform_members",
             },
         ),
         migrations.AddIndex(
-            model_name='platformconnection',
-            index=models.Index(fields=['user', 'is_active'], name='ix_platform_user_active'),
+            model_name="platformconnection",
+            index=models.Index(fields=["user", "is_active"], name="ix_platform_user_active"),
         ),
         migrations.AddIndex(
-            model_name='platformconnection',
-            index=models.Index(fields=['platform_type', 'is_active'], name='ix_platform_type_active'),
+            model_name="platformconnection",
+            index=models.Index(fields=["platform_type", "is_active"], name="ix_platform_type_active"),
         ),
         migrations.AddIndex(
-            model_name='platformconnection',
-            index=models.Index(fields=['instance_url', 'platform_type'], name='ix_platform_instance_type'),
+            model_name="platformconnection",
+            index=models.Index(fields=["instance_url", "platform_type"], name="ix_platform_instance_type"),
         ),
         migrations.AddConstraint(
-            model_name='platformconnection',
-            constraint=models.UniqueConstraint(fields=('user', 'name'), name='uq_user_platform_name'),
+            model_name="platformconnection",
+            constraint=models.UniqueConstraint(fields=("user", "name"), name="uq_user_platform_name"),
         ),
         migrations.AddConstraint(
-            model_name='platformconnection',
-            constraint=models.UniqueConstraint(fields=('user', 'instance_url', 'username'), name='uq_user_instance_username'),
+            model_name="platformconnection",
+            constraint=models.UniqueConstraint(
+                fields=("user", "instance_url", "username"), name="uq_user_instance_username"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='platformconnection',
-            constraint=models.UniqueConstraint(fields=('user', 'default_marker'), name='uq_user_default_platform'),
+            model_name="platformconnection",
+            constraint=models.UniqueConstraint(fields=("user", "default_marker"), name="uq_user_default_platform"),
         ),
         migrations.AddConstraint(
-            model_name='platformmember',
-            constraint=models.UniqueConstraint(fields=('platform_connection', 'user'), name='uq_platform_member'),
+            model_name="platformmember",
+            constraint=models.UniqueConstraint(fields=("platform_connection", "user"), name="uq_platform_member"),
         ),
         migrations.AddConstraint(
-            model_name='platformmember',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', ['admin', 'moderator', 'reviewer', 'viewer'])), name='ck_platform_members_role'),
+            model_name="platformmember",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("role__in", ["admin", "moderator", "reviewer", "viewer"])),
+                name="ck_platform_members_role",
+            ),
         ),
     ]

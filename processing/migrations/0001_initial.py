@@ -4,100 +4,247 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.utils.timezone
-import processing.models
-import vedfolnir.lib.fields
 from django.conf import settings
 from django.db import migrations, models
 
+import processing.models
+import vedfolnir.lib.fields
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('platforms', '0001_initial'),
+        ("platforms", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CaptionGenerationTask',
+            name="CaptionGenerationTask",
             fields=[
-                ('id', models.CharField(default=processing.models.new_task_id, editable=False, max_length=36, primary_key=True, serialize=False)),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], db_default='queued', default='queued', max_length=20)),
-                ('settings_json', models.TextField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), default=django.utils.timezone.now, editable=False)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('completed_at', models.DateTimeField(blank=True, null=True)),
-                ('error_message', models.TextField(blank=True, null=True)),
-                ('results_json', models.TextField(blank=True, null=True)),
-                ('progress_percent', models.IntegerField(db_default=0, default=0)),
-                ('current_step', models.CharField(blank=True, max_length=200, null=True)),
-                ('attempts', models.PositiveIntegerField(db_default=0, default=0)),
-                ('failures', models.PositiveIntegerField(db_default=0, default=0)),
-                ('next_attempt_at', models.DateTimeField(blank=True, default=django.utils.timezone.now, null=True)),
-                ('scanned_at', models.DateTimeField(blank=True, null=True)),
-                ('images_found', models.PositiveIntegerField(db_default=0, default=0)),
-                ('images_done', models.PositiveIntegerField(db_default=0, default=0)),
-                ('active_marker', models.GeneratedField(db_persist=True, expression=models.Case(models.When(models.Q(('status__in', ('queued', 'running'))), then=models.Value(1)), default=models.Value(None)), output_field=models.PositiveSmallIntegerField(null=True))),
-                ('platform_connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='platforms.platformconnection')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.CharField(
+                        default=processing.models.new_task_id,
+                        editable=False,
+                        max_length=36,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("completed", "Completed"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        db_default="queued",
+                        default="queued",
+                        max_length=20,
+                    ),
+                ),
+                ("settings_json", models.TextField(blank=True, null=True)),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        default=django.utils.timezone.now,
+                        editable=False,
+                    ),
+                ),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("completed_at", models.DateTimeField(blank=True, null=True)),
+                ("error_message", models.TextField(blank=True, null=True)),
+                ("results_json", models.TextField(blank=True, null=True)),
+                ("progress_percent", models.IntegerField(db_default=0, default=0)),
+                ("current_step", models.CharField(blank=True, max_length=200, null=True)),
+                ("attempts", models.PositiveIntegerField(db_default=0, default=0)),
+                ("failures", models.PositiveIntegerField(db_default=0, default=0)),
+                ("next_attempt_at", models.DateTimeField(blank=True, default=django.utils.timezone.now, null=True)),
+                ("scanned_at", models.DateTimeField(blank=True, null=True)),
+                ("images_found", models.PositiveIntegerField(db_default=0, default=0)),
+                ("images_done", models.PositiveIntegerField(db_default=0, default=0)),
+                (
+                    "active_marker",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=models.Case(
+                            models.When(models.Q(("status__in", ("queued", "running"))), then=models.Value(1)),
+                            default=models.Value(None),
+                        ),
+                        output_field=models.PositiveSmallIntegerField(null=True),
+                    ),
+                ),
+                (
+                    "platform_connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tasks",
+                        to="platforms.platformconnection",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="tasks", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'task',
-                'db_table': 'caption_generation_tasks',
-                'indexes': [models.Index(fields=['status', 'next_attempt_at'], name='ix_task_due'), models.Index(fields=['created_at'], name='ix_task_created')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'running', 'completed', 'failed', 'cancelled'])), name='ck_caption_generation_tasks_status'), models.UniqueConstraint(fields=('platform_connection', 'active_marker'), name='uq_task_active')],
+                "verbose_name": "task",
+                "db_table": "caption_generation_tasks",
+                "indexes": [
+                    models.Index(fields=["status", "next_attempt_at"], name="ix_task_due"),
+                    models.Index(fields=["created_at"], name="ix_task_created"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("status__in", ["queued", "running", "completed", "failed", "cancelled"])),
+                        name="ck_caption_generation_tasks_status",
+                    ),
+                    models.UniqueConstraint(fields=("platform_connection", "active_marker"), name="uq_task_active"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='CaptionGenerationUserSettings',
+            name="CaptionGenerationUserSettings",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('max_posts_per_run', models.IntegerField(db_default=50, default=50, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100000)])),
-                ('max_caption_length', models.IntegerField(db_default=500, default=500, validators=[django.core.validators.MinValueValidator(50), django.core.validators.MaxValueValidator(5000)])),
-                ('optimal_min_length', models.IntegerField(db_default=80, default=80, validators=[django.core.validators.MinValueValidator(1)])),
-                ('optimal_max_length', models.IntegerField(db_default=200, default=200, validators=[django.core.validators.MinValueValidator(1)])),
-                ('reprocess_existing', models.BooleanField(db_default=False, default=False)),
-                ('processing_delay', vedfolnir.lib.fields.SingleFloatField(db_default=1.0, default=1.0, validators=[django.core.validators.MinValueValidator(0.0)])),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), default=django.utils.timezone.now, editable=False)),
-                ('updated_at', models.DateTimeField(auto_now=True, db_default=django.db.models.functions.datetime.Now())),
-                ('platform_connection', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='platforms.platformconnection')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "max_posts_per_run",
+                    models.IntegerField(
+                        db_default=50,
+                        default=50,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(100000),
+                        ],
+                    ),
+                ),
+                (
+                    "max_caption_length",
+                    models.IntegerField(
+                        db_default=500,
+                        default=500,
+                        validators=[
+                            django.core.validators.MinValueValidator(50),
+                            django.core.validators.MaxValueValidator(5000),
+                        ],
+                    ),
+                ),
+                (
+                    "optimal_min_length",
+                    models.IntegerField(
+                        db_default=80, default=80, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                (
+                    "optimal_max_length",
+                    models.IntegerField(
+                        db_default=200, default=200, validators=[django.core.validators.MinValueValidator(1)]
+                    ),
+                ),
+                ("reprocess_existing", models.BooleanField(db_default=False, default=False)),
+                (
+                    "processing_delay",
+                    vedfolnir.lib.fields.SingleFloatField(
+                        db_default=1.0, default=1.0, validators=[django.core.validators.MinValueValidator(0.0)]
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        default=django.utils.timezone.now,
+                        editable=False,
+                    ),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(auto_now=True, db_default=django.db.models.functions.datetime.Now()),
+                ),
+                (
+                    "platform_connection",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="platforms.platformconnection"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'caption settings',
-                'verbose_name_plural': 'caption settings',
-                'db_table': 'caption_generation_user_settings',
-                'constraints': [models.UniqueConstraint(fields=('user', 'platform_connection'), name='uq_user_platform_settings')],
+                "verbose_name": "caption settings",
+                "verbose_name_plural": "caption settings",
+                "db_table": "caption_generation_user_settings",
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "platform_connection"), name="uq_user_platform_settings")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ProcessingRun',
+            name="ProcessingRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user_id', models.CharField(max_length=200)),
-                ('batch_id', models.CharField(blank=True, max_length=200, null=True)),
-                ('started_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), default=django.utils.timezone.now)),
-                ('completed_at', models.DateTimeField(blank=True, null=True)),
-                ('posts_processed', models.IntegerField(db_default=0, default=0)),
-                ('images_processed', models.IntegerField(db_default=0, default=0)),
-                ('captions_generated', models.IntegerField(db_default=0, default=0)),
-                ('errors_count', models.IntegerField(db_default=0, default=0)),
-                ('status', models.CharField(choices=[('running', 'Running'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], db_default='running', default='running', max_length=50)),
-                ('platform_type', models.CharField(blank=True, max_length=50, null=True)),
-                ('instance_url', models.CharField(blank=True, max_length=500, null=True)),
-                ('retry_attempts', models.IntegerField(db_default=0, default=0)),
-                ('retry_successes', models.IntegerField(db_default=0, default=0)),
-                ('retry_failures', models.IntegerField(db_default=0, default=0)),
-                ('retry_total_time', models.IntegerField(db_default=0, default=0)),
-                ('retry_stats_json', models.TextField(blank=True, null=True)),
-                ('platform_connection', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='platforms.platformconnection')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("user_id", models.CharField(max_length=200)),
+                ("batch_id", models.CharField(blank=True, max_length=200, null=True)),
+                (
+                    "started_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(), default=django.utils.timezone.now
+                    ),
+                ),
+                ("completed_at", models.DateTimeField(blank=True, null=True)),
+                ("posts_processed", models.IntegerField(db_default=0, default=0)),
+                ("images_processed", models.IntegerField(db_default=0, default=0)),
+                ("captions_generated", models.IntegerField(db_default=0, default=0)),
+                ("errors_count", models.IntegerField(db_default=0, default=0)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("running", "Running"),
+                            ("completed", "Completed"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        db_default="running",
+                        default="running",
+                        max_length=50,
+                    ),
+                ),
+                ("platform_type", models.CharField(blank=True, max_length=50, null=True)),
+                ("instance_url", models.CharField(blank=True, max_length=500, null=True)),
+                ("retry_attempts", models.IntegerField(db_default=0, default=0)),
+                ("retry_successes", models.IntegerField(db_default=0, default=0)),
+                ("retry_failures", models.IntegerField(db_default=0, default=0)),
+                ("retry_total_time", models.IntegerField(db_default=0, default=0)),
+                ("retry_stats_json", models.TextField(blank=True, null=True)),
+                (
+                    "platform_connection",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="runs",
+                        to="platforms.platformconnection",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'run',
-                'db_table': 'processing_runs',
-                'constraints': [models.UniqueConstraint(fields=('batch_id', 'platform_connection'), name='uq_batch_platform')],
+                "verbose_name": "run",
+                "db_table": "processing_runs",
+                "constraints": [
+                    models.UniqueConstraint(fields=("batch_id", "platform_connection"), name="uq_batch_platform")
+                ],
             },
         ),
     ]

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
 
 ARGUMENTS = [
@@ -37,3 +38,12 @@ def chromium_page(base_url: str, **options: object) -> Iterator[Page]:
         yield page
         browser.close()
     assert not complaints, complaints
+
+
+def assert_accessible(page: Page, *addresses: str) -> None:
+    """axe finds nothing on the pages at these addresses, nor on the one that is open when none is given."""
+    for address in addresses or (page.url,):
+        if address != page.url:
+            page.goto(address)
+        found = Axe().run(page)
+        assert not found.violations_count, f"{address}\n{found.generate_report()}"

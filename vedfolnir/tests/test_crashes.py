@@ -41,10 +41,7 @@ def installation_with_work(folder: Path) -> Iterator[tuple[Installation, Sandbox
 
 
 def workers(live: Installation, folder: Path) -> list[Process]:
-    return [
-        live.start(name, *command_of(name, state=folder))
-        for name in ("worker-io", "worker-captions", "beat")
-    ]
+    return [live.start(name, *command_of(name, state=folder)) for name in ("worker-io", "worker-captions", "beat")]
 
 
 def lapse_leases(live: Installation) -> None:

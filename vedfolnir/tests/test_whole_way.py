@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import Page, expect
 
 from platforms.sandbox.testing import SandboxHandle, running_sandbox
-from vedfolnir.tests.browser import chromium_page
+from vedfolnir.tests.browser import assert_accessible, chromium_page
 from vedfolnir.tests.compose import command_of
 from vedfolnir.tests.live import Installation, free_port, installation, wait_until
 
@@ -43,9 +44,16 @@ def test_the_whole_way_with_one_command_and_no_services(tmp_path: Path) -> None:
         )
         password = wait_until(lambda: find_password("reviewer", serve.output()), "the reviewer's password")
         sandbox = SandboxHandle(tmp_path / "sandbox.sqlite3", f"http://{address}", "unused")
-        wait_until(lambda: "Booting worker" in serve.output() or "Listening at" in serve.output(), "the web server")
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), "the web server")
         go_the_whole_way(live, sandbox, f"http://127.0.0.1:{port}", password)
         assert serve.stop() == 0
+
+
+def answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
 
 
 def find_password(name: str, output: str) -> str | None:
@@ -67,7 +75,11 @@ def go_the_whole_way(live: Installation, sandbox: SandboxHandle, url: str, passw
         live.wait_for("SELECT COUNT(*) FROM caption_generation_tasks WHERE status = 'completed'", 1)
         expect(page.get_by_text("completed", exact=False).first).to_be_visible()
 
+        assert_accessible(
+            page, "/", "/tasks/", "/review/", "/review/next/", "/platforms/", "/platforms/connect/", "/account/"
+        )
         first = review_all(page, live)
+        assert_accessible(page, "/review/", "/publications/", "/publications/1/")
         live.wait_for(OPEN, 0)
 
         public = f"{sandbox.url}/@demo/{first}"
