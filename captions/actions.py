@@ -32,7 +32,7 @@ class DecisionRefused(Exception):
 
 
 class AlreadyDecided(DecisionRefused):
-    """Somebody else was first, or there is no draft to decide on."""
+    """Somebody else was first, or a draft is being made."""
 
 
 class TextChanged(DecisionRefused):
@@ -79,7 +79,7 @@ def findings_for(image: Image, text: str) -> list[checks.Finding]:
 
 
 def approve(image: Image, *, text: str, reviewer: User, seen: CaptionVersion | int | None = None) -> Decision:
-    """Sign off `text`. Publishing happens later, from the queue.
+    """Sign off `text`, for a picture that awaits review or that failed. Publishing happens later, from the queue.
 
     `seen` is the caption version, or its id, that was on the screen (NO_VERSION: there was none; None: do not ask).
 
@@ -183,6 +183,7 @@ def _requeue(image_id: int, user: User) -> None:
     failed = Image.objects.filter(pk=image.pk, status=Image.Status.ERROR)
     if not failed.update(next_attempt_at=timezone.now(), **again):
         raise AlreadyDecided(_("This picture is not in error any more."))
+    release_claim(image, user)  # somebody else's stays: their next decision is told that a draft came between
     audit.record("draft_requested", actor=user, entity=image, post=image.post_id)
 
 
@@ -203,16 +204,21 @@ def _require_latest(image: Image, seen: CaptionVersion | int | None) -> None:
         return
     latest = image.versions.order_by("-pk").first()
     seen_id = seen if isinstance(seen, int) else seen.pk
-    if image.status == Image.Status.PENDING and seen_id != (latest.pk if latest else NO_VERSION):
+    is_open = image.status in {Image.Status.PENDING, Image.Status.ERROR}
+    if is_open and seen_id != (latest.pk if latest else NO_VERSION):
         raise TextChanged(_("The text was changed while you worked on it. Both are shown below."), latest)
 
 
 def _decide(image: Image, status: str, **values: object) -> None:
-    """Raises AlreadyDecided when the image does not await review (any more)."""
-    undecided = Image.objects.awaiting_review().filter(pk=image.pk)
+    """Raises AlreadyDecided when the image cannot be decided (any more).
+
+    `attempts` is the same as long as no worker took the image since it was read: so no draft that nobody saw is passed.
+    """
+    undecided = Image.objects.decidable_now().filter(pk=image.pk, attempts=image.attempts)
     closed = {"reviewed_at": timezone.now(), "claimed_by": None, "claimed_until": None, "status": status}
     if undecided.update(**closed, **values):
         return
+    image.refresh_from_db(fields=["status"])  # whoever asks for drafts does not take the post's lock
     if image.status == Image.Status.PENDING:
         raise AlreadyDecided(_("A new draft of this picture is being made. Look again in a moment."))
     raise AlreadyDecided(

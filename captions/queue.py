@@ -131,14 +131,19 @@ def count(scope: Scope, state: State) -> int:
     return scope.narrow(in_state(state))[: COUNT_CAP + 1].count()
 
 
-def next_to_review(scope: Scope, user: User, after: Image | None) -> Image | None:
-    """The next image that nobody else holds, in review order; behind the last one it goes on from the first."""
-    free = Image.objects.awaiting_review().free_for(user)
+def next_to_decide(scope: Scope, user: User, state: State, after: Image | None) -> Image | None:
+    """The next image in this state that nobody else holds, in its order; behind the last one it starts again.
+
+    `state` is one of those in which a picture can be decided: AWAITING or ERROR.
+    """
+    free = in_state(state).free_for(user)
     if after is not None:
         free = free.exclude(pk=after.pk)
-    starts = [None] if after is None or after.captioned_at is None else [Cursor.after(after), None]
+    starts: list[Cursor | None] = [None]
+    if after is not None and (after.captioned_at is not None or state is State.ERROR):
+        starts.insert(0, Cursor.after(after))
     for start in starts:
-        if found := list(_keys(free, scope, State.AWAITING, start, 1)):
+        if found := list(_keys(free, scope, state, start, 1)):
             return Image.objects.get(pk=found[0][1])
     return None
 

@@ -52,7 +52,8 @@ class ReviewPage:
             "connection": image.platform_connection,
             "visibility": dict(Post.Visibility.choices).get(image.post.visibility, image.post.visibility),
             "other_pictures": image.post.images.exclude(pk=image.pk).order_by("attachment_index"),
-            "drafted_by": _origin(generated),
+            "drafted_by": _origin(generated) or self._no_draft(),
+            "original_url": _web_address(image.image_url) or _web_address(image.preview_url),
             "notes": self._notes(latest),
             "text": text,
             "text_language": image.language or image.post.language,
@@ -62,16 +63,21 @@ class ReviewPage:
             "typed": self.typed,
             "rejection": self.typed.rejection or RejectionForm(),
             "may_decide": self.may_decide,
-            "can_decide_now": self.may_decide and self.awaits_review,
-            "awaits_review": self.awaits_review,
+            "is_decidable": image.is_decidable,
+            "in_error": self.in_error,
             "is_held": self.is_held,
             "is_drafting": image.status == Image.Status.PENDING and image.captioned_at is None,
             **self._outcome(),
         }
 
     @property
-    def awaits_review(self) -> bool:
-        return self.image.status == Image.Status.PENDING and self.image.captioned_at is not None
+    def in_error(self) -> bool:
+        return self.image.status == Image.Status.ERROR
+
+    def _no_draft(self) -> str:
+        if not self.in_error or self.image.text:
+            return ""
+        return _("There is no draft: describe the picture yourself, or have a draft tried again.")
 
     def _latest(self, kind: str) -> CaptionVersion | None:
         return self.image.versions.filter(kind=kind).order_by("-pk").first()
@@ -105,6 +111,11 @@ class ReviewPage:
 def is_never_written(connection: PlatformConnection | None) -> bool:
     """Whether nothing is ever written to this server, so that the text is there to be copied."""
     return connection is None or connection.platform_type == Family.UNKNOWN
+
+
+def _web_address(url: str) -> str:
+    """An address that a server gave, if it is one to link to; empty otherwise."""
+    return url if url.startswith(("https://", "http://")) else ""
 
 
 def _origin(draft: CaptionVersion | None) -> str:

@@ -62,15 +62,19 @@ def review(request: SignedInRequest, pk: int) -> HttpResponse:
 @login_required
 @require_safe
 def next_image(request: SignedInRequest) -> HttpResponseRedirect:
-    """Go to the next picture that nobody else holds; `?after=` is the one just left."""
+    """Go to the next picture that nobody else holds; `?after=` is the one just left.
+
+    `?state=error` goes through the pictures in error, else it is those that await review.
+    """
+    state = State.ERROR if request.GET.get("state") == State.ERROR else State.AWAITING
     after = request.GET.get("after", "")
     left = Image.objects.visible_to(request.user).filter(pk=int(after)).first() if after.isdecimal() else None
-    image = queue.next_to_review(_decidable_scope(request), request.user, left)
+    image = queue.next_to_decide(_decidable_scope(request), request.user, state, left)
     if image is not None:
         return redirect(_address("captions:review", request, image.pk))
     if not messages.get_messages(request):
         messages.info(request, _("There is no other picture to review."))
-    return redirect(_address("captions:queue", request))
+    return redirect(_address("captions:queue", request, **_named(state)))
 
 
 @require_POST
@@ -94,7 +98,7 @@ def approve(request: SignedInRequest, pk: int) -> HttpResponse:
     except actions.AlreadyDecided as refused:
         image.refresh_from_db()
         return _page(request, image, Typed(text, str(refused), other_text=image.text), status=409)
-    messages.success(request, f"{_after_approval(image, decision)} {_left(request)}")
+    messages.success(request, f"{_after_approval(image, decision)} {_left(request, image)}")
     if is_never_written(image.platform_connection):
         return redirect(_address("captions:review", request, image.pk))  # where the text is to be copied
     return redirect(_next(request, image))
@@ -115,7 +119,8 @@ def reject(request: SignedInRequest, pk: int) -> HttpResponse:
     except actions.AlreadyDecided as refused:
         image.refresh_from_db()
         return _page(request, image, Typed(refusal=str(refused), rejection=form), status=409)
-    messages.success(request, f"{_('Rejected: the picture stays without an alt text of ours.')} {_left(request)}")
+    done = _("Rejected: the picture stays without an alt text of ours.")
+    messages.success(request, f"{done} {_left(request, image)}")
     return redirect(_next(request, image))
 
 
@@ -199,7 +204,8 @@ def _page(request: SignedInRequest, image: Image, typed: Typed | None = None, st
     page = ReviewPage(image, request.user, may_decide, is_held, typed or Typed())
     context = page.context() | {
         "query": _query(request),
-        "count_left": queue.count(_decidable_scope(request), State.AWAITING),
+        "next_url": _next(request, image),
+        "count_left": queue.count(_decidable_scope(request), _state(image)),
     }
     return render(request, "captions/review.html", context, status=status)
 
@@ -226,7 +232,17 @@ def _address(name: str, request: SignedInRequest, *args: int, **more: object) ->
 
 
 def _next(request: SignedInRequest, image: Image) -> str:
-    return _address("captions:next", request, after=image.pk)
+    return _address("captions:next", request, after=image.pk, **_named(_state(image)))
+
+
+def _state(image: Image) -> State:
+    """The part of the queue that an image is, or was, decided in: one goes on there."""
+    return State.ERROR if image.status == Image.Status.ERROR else State.AWAITING
+
+
+def _named(state: State) -> dict[str, str]:
+    """How an address names the state; what awaits review needs no name."""
+    return {"state": state.value} if state is State.ERROR else {}
 
 
 def _form_errors(form: ApprovalForm) -> str:
@@ -251,10 +267,12 @@ def _after_approval(image: Image, decision: actions.Decision) -> str:
     return _("Approved. It will be published in a moment.")
 
 
-def _left(request: SignedInRequest) -> str:
-    count = queue.count(_decidable_scope(request), State.AWAITING)
+def _left(request: SignedInRequest, decided: Image) -> str:
+    """How many are left of the kind that `decided` was."""
+    state = _state(decided)
+    count = queue.count(_decidable_scope(request), state)
     if not count:
-        return _("Nothing is left to review.")
+        return _("No picture is left in error.") if state is State.ERROR else _("Nothing is left to review.")
     if count > queue.COUNT_CAP:
         return _("More than %(count)d are left.") % {"count": queue.COUNT_CAP}
     return ngettext("%(count)d is left.", "%(count)d are left.", count) % {"count": count}

@@ -42,6 +42,13 @@ class ImageQuerySet(TouchingQuerySet["Image"]):
     def awaiting_review(self) -> Self:
         return self.filter(status=Image.Status.PENDING, captioned_at__isnull=False)
 
+    def decidable_now(self) -> Self:
+        """What a person can approve or reject: what awaits review, and what failed and can be described by hand.
+
+        No worker has any of it in hand: `held` matches undrafted images only.
+        """
+        return self.filter(Q(status=Image.Status.PENDING, captioned_at__isnull=False) | Q(status=Image.Status.ERROR))
+
     def in_review_order(self) -> Self:
         """Oldest draft first; (captioned_at, id) is the keyset and ends the indexes that serve it."""
         return self.order_by("captioned_at", "id")
@@ -71,7 +78,7 @@ class ImageQuerySet(TouchingQuerySet["Image"]):
         now = now or timezone.now()
         free = Q(claimed_until=None) | Q(claimed_until__lte=now) | Q(claimed_by=user)
         taken = {"claimed_by": user, "claimed_until": now + REVIEW_CLAIM}
-        return self.awaiting_review().filter(free, pk=pk).update(**taken) == 1
+        return self.decidable_now().filter(free, pk=pk).update(**taken) == 1
 
     def free_for(self, user: User, now: datetime | None = None) -> Self:
         """Without those that another reviewer holds now."""
@@ -158,6 +165,12 @@ class Image(models.Model):
     def remote_id(self) -> str:
         """The id that the server knows the attachment by."""
         return self.full_image_post_id or self.image_post_id or ""
+
+    @property
+    def is_decidable(self) -> bool:
+        """As `ImageQuerySet.decidable_now` has it."""
+        awaits_review = self.status == ImageStatus.PENDING and self.captioned_at is not None
+        return awaits_review or self.status == ImageStatus.ERROR
 
     @property
     def text(self) -> str:

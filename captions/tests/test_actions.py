@@ -1,11 +1,14 @@
+from datetime import timedelta
+from typing import Any
+
 from django.test import TestCase
 from django.utils import timezone
 
 from accounts.models import AuditLog, User
 from accounts.roles import Role
 from accounts.tests.people import make_user
-from captions import actions
-from captions.models import CaptionVersion, Image, Publication
+from captions import actions, drafts
+from captions.models import CaptionVersion, Image, Post, Publication
 from captions.tests.rows import DRAFT, add_draft, add_member, make_connection, make_image, make_post
 from platforms.models import PlatformConnection
 
@@ -123,11 +126,10 @@ class ApproveTests(ActionCase):
         self.assertEqual(image.final_caption, TEXT)
         self.assertEqual(Publication.objects.count(), 1)
 
-    def test_a_picture_without_a_draft_cannot_be_decided(self) -> None:
-        for fields in ({}, {"status": Image.Status.ERROR}):
-            image = make_image(make_post(self.connection), draft=None, **fields)
-            with self.assertRaises(actions.AlreadyDecided):
-                actions.approve(image, text=TEXT, reviewer=self.alice)
+    def test_a_picture_that_still_gets_its_draft_cannot_be_decided(self) -> None:
+        image = make_image(make_post(self.connection), draft=None)
+        with self.assertRaisesMessage(actions.AlreadyDecided, "being made"):
+            actions.approve(image, text=TEXT, reviewer=self.alice)
 
     def test_a_text_that_changed_meanwhile_is_a_conflict(self) -> None:
         image = make_image(make_post(self.connection))
@@ -153,6 +155,104 @@ class ApproveTests(ActionCase):
         self.assertEqual(image.status, Image.Status.PENDING)
         self.assertEqual(image.versions.count(), 1)
         self.assertFalse(AuditLog.objects.exists())
+
+
+class ErrorTests(ActionCase):
+    """A picture that no engine could describe is described by hand."""
+
+    def failed(self, post: Post | None = None, **fields: Any) -> Image:
+        known = {"draft": None, "status": Image.Status.ERROR, "processing_error": "Not a picture.", "attempts": 3}
+        return make_image(post or make_post(self.connection), **known | fields)
+
+    def test_an_approval_by_hand_is_kept_like_any_other(self) -> None:
+        image = self.failed()
+
+        decision = actions.approve(image, text=TEXT, reviewer=self.alice, seen=actions.NO_VERSION)
+
+        image.refresh_from_db()
+        self.assertEqual((image.status, image.final_caption), (Image.Status.APPROVED, TEXT))
+        self.assertEqual((image.generated_caption, image.captioned_at), (None, None))
+        self.assertEqual(image.versions.get().author, self.alice)
+        self.assertEqual(AuditLog.objects.get(action="caption_approved").entity_id, str(image.pk))
+        self.assertEqual(decision.publication, Publication.objects.get(status=Publication.Status.QUEUED))
+
+    def test_a_rejection_closes_it(self) -> None:
+        image = self.failed()
+        actions.reject(image, reason="Purely decorative", reviewer=self.alice)
+        image.refresh_from_db()
+        self.assertEqual((image.status, image.reviewer_notes), (Image.Status.REJECTED, "Purely decorative"))
+        self.assertEqual(AuditLog.objects.get().action, "caption_rejected")
+
+    def test_undecided_it_does_not_hold_its_post_back(self) -> None:
+        post = make_post(self.connection)
+        self.failed(post)
+        decision = actions.approve(make_image(post), text=TEXT, reviewer=self.alice)
+        self.assertEqual(decision, actions.Decision(Publication.objects.get(status=Publication.Status.QUEUED), 0))
+
+    def test_it_joins_the_publication_that_waits_for_other_pictures(self) -> None:
+        post = make_post(self.connection)
+        first, failed, last = make_image(post), self.failed(post), make_image(post)
+        actions.approve(first, text=TEXT, reviewer=self.alice)
+
+        decision = actions.approve(failed, text=TEXT, reviewer=self.alice)
+
+        self.assertEqual(decision, actions.Decision(Publication.objects.get(status=Publication.Status.WAITING), 1))
+        actions.reject(last, reason="no", reviewer=self.alice)
+        self.assertEqual(Publication.objects.get().status, Publication.Status.QUEUED)
+
+    def test_after_the_others_were_published_it_gets_a_publication_of_its_own(self) -> None:
+        post = make_post(self.connection)
+        actions.approve(make_image(post), text=TEXT, reviewer=self.alice)
+        Publication.objects.update(status=Publication.Status.POSTED)
+        actions.approve(self.failed(post), text=TEXT, reviewer=self.alice)
+        self.assertEqual(Publication.objects.get(status=Publication.Status.QUEUED).post, post)
+
+    def test_who_typed_while_it_was_drafted_again_is_told(self) -> None:
+        image = self.failed()
+        actions.requeue(image, user=self.alice)
+        with self.assertRaisesMessage(actions.AlreadyDecided, "being made"):
+            actions.approve(image, text=TEXT, reviewer=self.alice, seen=actions.NO_VERSION)
+        with self.assertRaises(actions.AlreadyDecided):
+            actions.reject(image, reason="no", reviewer=self.alice)
+
+        self.assertTrue(Image.objects.claim(image.pk, timedelta(minutes=1)))
+        self.assertTrue(drafts.record_draft(image.pk, 4, drafts.Draft(text=DRAFT, engine="basic", model="1")))
+        with self.assertRaises(actions.TextChanged):
+            actions.approve(image, text=TEXT, reviewer=self.alice, seen=actions.NO_VERSION)
+
+    def test_no_page_is_approved_that_saw_less_than_the_latest_text_of_it(self) -> None:
+        image = self.failed(original_caption="🎉")
+        version = image.versions.create(kind=CaptionVersion.Kind.ORIGINAL, text="🎉")
+        with self.assertRaises(actions.TextChanged):
+            actions.approve(image, text=TEXT, reviewer=self.alice, seen=actions.NO_VERSION)
+        actions.approve(image, text=TEXT, reviewer=self.alice, seen=version)
+
+    def test_what_was_decided_by_hand_is_not_drafted_again(self) -> None:
+        post = make_post(self.connection)
+        approved, rejected, open_ = (self.failed(post, batch_id="a-task") for _number in range(3))
+        actions.approve(approved, text=TEXT, reviewer=self.alice)
+        actions.reject(rejected, reason="no", reviewer=self.alice)
+        with self.assertRaises(actions.AlreadyDecided):
+            actions.requeue(approved, user=self.alice)
+
+        self.assertEqual(drafts.ask_again(Image.objects.filter(post=post), "another-task"), 1)
+
+        pks = [approved.pk, rejected.pk, open_.pk]
+        self.assertEqual(drafts.ask_for_drafts(pks, "another-task") + drafts.ask_for_new_drafts(pks, "a-third"), 0)
+        found = dict(Image.objects.values_list("pk", "status"))
+        self.assertEqual([found[pk] for pk in pks], ["approved", "rejected", "pending"])
+
+    def test_no_worker_holds_what_a_person_can_decide(self) -> None:
+        for image in (self.failed(), make_image(make_post(self.connection), attempts=3)):
+            self.assertTrue(image.is_decidable)
+            self.assertTrue(Image.objects.decidable_now().filter(pk=image.pk).exists())
+            self.assertFalse(Image.objects.held(image.pk, 3).exists())
+            self.assertFalse(Image.objects.claim(image.pk, timedelta(minutes=1)))
+        others = [
+            make_image(make_post(self.connection), status=status) for status in ("approved", "rejected", "posted")
+        ]
+        for image in (make_image(make_post(self.connection), draft=None), *others):
+            self.assertFalse(image.is_decidable or Image.objects.decidable_now().filter(pk=image.pk).exists())
 
 
 class RejectTests(ActionCase):
@@ -263,6 +363,13 @@ class RequeueTests(ActionCase):
         image.refresh_from_db()
         self.assertEqual((image.status, image.failures, image.attempts), (Image.Status.PENDING, 0, 7))
         self.assertTrue(Image.objects.due().filter(pk=image.pk).exists())
+
+    def test_it_lets_go_of_the_picture(self) -> None:
+        image = make_image(make_post(self.connection), draft=None, status=Image.Status.ERROR)
+        self.assertTrue(Image.objects.claim_for_review(image.pk, self.alice))
+        actions.requeue(image, user=self.alice)
+        image.refresh_from_db()
+        self.assertEqual((image.claimed_by, image.claimed_until), (None, None))
 
     def test_only_a_failed_one(self) -> None:
         image = make_image(make_post(self.connection))

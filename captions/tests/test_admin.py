@@ -76,6 +76,11 @@ class AdminTests(TestCase):
         self.assertIn("To be drafted again: 1", self.act("requeue_failed", failed))
         self.assertTrue(Image.objects.due().filter(pk=failed.pk).exists())
 
+    def test_failures_have_no_draft_to_approve_and_can_be_rejected(self) -> None:
+        failed = make_image(make_post(self.connection), draft=None, status=Image.Status.ERROR)
+        self.assertIn("There is no text.", self.act("approve_drafts", failed))
+        self.assertIn("Rejected: 1", self.act("reject_drafts", failed))
+
     def test_a_note_is_saved_and_nothing_else(self) -> None:
         image = make_image(make_post(self.connection))
         url = reverse("admin:captions_image_change", args=[image.pk])

@@ -62,6 +62,16 @@ class QueuePlanTests(TransactionTestCase):
                 may_sort=user == self.bob,
             )
 
+    def test_a_picture_in_error_and_the_next_are_found_by_an_index_too(self) -> None:
+        failed = Image.objects.filter(status=Image.Status.ERROR)
+        for user in (self.alice, self.bob, self.moderator):
+            self.client.force_login(user)
+            pk = failed.decidable_by(user).order_by("pk")[50].pk
+            self.assert_planned(lambda pk=pk: self.client.get(f"/review/{pk}/"), may_sort=True)  # type: ignore[misc]
+            for after in ("", f"&after={pk}"):
+                url = f"/review/next/?state=error{after}"
+                self.assert_planned(lambda url=url: self.client.get(url), may_sort=user == self.bob)  # type: ignore[misc]
+
     def middle(self, user: User, state: queue.State) -> str:
         """A cursor far behind the first page."""
         rows = queue.in_state(state).visible_to(user).order_by("captioned_at", "id")

@@ -8,7 +8,7 @@ from django.test import TransactionTestCase, skipUnlessDBFeature
 
 from accounts.models import User
 from accounts.tests.people import make_user
-from captions import actions
+from captions import actions, drafts
 from captions.models import CaptionVersion, Image, Publication
 from captions.tests.rows import add_member, make_connection, make_image, make_post
 
@@ -72,6 +72,56 @@ class RaceTests(TransactionTestCase):
             image.refresh_from_db()
             approved = image.status == Image.Status.APPROVED
             self.assertEqual(image.post.publications.count(), int(approved))
+
+    def failed(self) -> Image:
+        return make_image(make_post(self.connection), draft=None, status=Image.Status.ERROR)
+
+    def test_of_two_who_describe_a_failed_picture_by_hand_one_wins(self) -> None:
+        for _round in range(ROUNDS):
+            image = self.failed()
+
+            raised = self.together(
+                self.approving(image, "Text of Alice.", self.alice), self.approving(image, "Text of Bob.", self.bob)
+            )
+
+            self.assertEqual([type(error) for error in raised], [actions.AlreadyDecided])
+            image.refresh_from_db()
+            self.assertEqual(image.final_caption, image.versions.get().text)
+            self.assertEqual(image.post.publications.count(), 1)
+
+    def test_a_failed_picture_is_described_by_hand_or_drafted_again_and_the_other_is_told(self) -> None:
+        for _round in range(ROUNDS):
+            image = self.failed()
+
+            raised = self.together(
+                self.approving(image, "Text of Alice.", self.alice),
+                lambda image=image: actions.requeue(image, user=self.bob),  # type: ignore[misc]
+            )
+
+            self.assertEqual([type(error) for error in raised], [actions.AlreadyDecided])
+            self.assert_one_of_both(image, approved="not in error" in str(raised[0]))
+
+    def test_a_task_that_asks_again_for_all_that_failed_takes_none_that_is_decided_meanwhile(self) -> None:
+        for _round in range(ROUNDS):
+            image, asked = self.failed(), list[int]()
+
+            raised = self.together(
+                self.approving(image, "Text of Alice.", self.alice),
+                lambda image=image, asked=asked: asked.append(  # type: ignore[misc]
+                    drafts.ask_again(Image.objects.filter(pk=image.pk), "a-task")
+                ),
+            )
+
+            self.assertEqual(asked, [len(raised)])
+            self.assertTrue(all("being made" in str(error) for error in raised))
+            self.assert_one_of_both(image, approved=not raised)
+
+    def assert_one_of_both(self, image: Image, *, approved: bool) -> None:
+        """Approved with all that belongs to it, or due for a draft with nothing of an approval."""
+        image.refresh_from_db()
+        self.assertEqual(image.status, Image.Status.APPROVED if approved else Image.Status.PENDING)
+        self.assertEqual(Image.objects.due().filter(pk=image.pk).exists(), not approved)
+        self.assertEqual((image.versions.count(), image.post.publications.count()), (int(approved), int(approved)))
 
     def test_the_two_pictures_of_a_post_approved_at_once_release_exactly_one_publication(self) -> None:
         for _round in range(ROUNDS):

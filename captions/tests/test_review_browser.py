@@ -78,14 +78,37 @@ def test_a_reviewer_decides_by_keyboard_alone(live_server: LiveServer, alice: Us
     assert Image.objects.get(pk=images[0].pk).final_caption == "Two gulls on a pier, one asleep."
 
 
+def test_pictures_in_error_are_described_by_keyboard_too(live_server: LiveServer, alice: User) -> None:
+    connection = make_connection(alice)
+    for _number in range(2):
+        make_image(make_post(connection), draft=None, status="error", processing_error="The file answers 404.")
+    make_image(make_post(connection))
+    with chromium_page(live_server.url) as page:
+        sign_in(page, live_server, alice)
+        page.goto("/review/")
+        page.get_by_role("link", name="Errors").click()
+        page.get_by_role("link", name="Describe the first by hand").click()
+        expect(page.get_by_text("The file answers 404.")).to_be_visible()
+        page.keyboard.press("e")
+        page.keyboard.type("Two gulls on a pier.")
+        page.keyboard.press("Control+Enter")
+        expect(page.get_by_text("1 is left.")).to_be_visible()
+        page.keyboard.press("r")
+        page.keyboard.type("Purely decorative")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("No picture is left in error.")).to_be_visible()
+    assert statuses() == ["rejected", "approved", "pending"]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 360, 1280])
 def test_nothing_runs_out_of_the_screen(live_server: LiveServer, alice: User, width: int, scheme: str) -> None:
     connection = make_connection(alice, "H" * 60, instance_url="https://" + "a-very-long-name." * 6 + "example")
     image = make_image(make_post(connection, post_content="Wort" * 80), draft="Wort" * 60)
+    failed = make_image(make_post(connection), draft=None, status="error", processing_error="https://" + "x" * 300)
     with chromium_page(live_server.url, viewport={"width": width, "height": 740}, color_scheme=scheme) as page:
         sign_in(page, live_server, alice)
-        for path in ("/review/", "/review/?state=error", f"/review/{image.pk}/"):
+        for path in ("/review/", "/review/?state=error", f"/review/{image.pk}/", f"/review/{failed.pk}/"):
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
 

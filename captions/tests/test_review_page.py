@@ -19,6 +19,10 @@ from platforms.models import Family, PlatformConnection
 TEXT = "A lighthouse with red and white stripes on a rock; waves break below it."
 
 
+def make_failed(connection: PlatformConnection) -> Image:
+    return make_image(make_post(connection), draft=None, status="error", processing_error="Not a picture.")
+
+
 class PageCase(TestCase):
     alice: User  # owns the connection
     connection: PlatformConnection
@@ -88,12 +92,8 @@ class PageTests(PageCase):
         Image.objects.update(claimed_by=make_user("bob"))
         self.assertEqual(self.client.post(self.url("hold")).status_code, 409)
 
-    def test_a_picture_in_error_says_why(self) -> None:
-        image = make_image(make_post(self.connection), draft=None, status="error", processing_error="Not a picture.")
-        self.assertContains(self.page(image), "Not a picture.")
-
     def test_a_picture_in_error_can_be_tried_once_more(self) -> None:
-        image = make_image(make_post(self.connection), draft=None, status="error", processing_error="Not a picture.")
+        image = make_failed(self.connection)
         self.assertContains(self.page(image), self.url("requeue", image))
         self.assertContains(self.client.post(self.url("requeue", image), follow=True), "tried once more")
         self.assertTrue(Image.objects.due().filter(pk=image.pk).exists())
@@ -114,6 +114,100 @@ class PageTests(PageCase):
             make_image(self.image.post)
         with self.assertNumQueries(9):
             self.client.get(self.url())
+
+
+class ErrorPageTests(PageCase):
+    """A picture in error, which a reviewer describes by hand."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.awaiting, self.image = self.image, make_failed(self.connection)
+
+    def test_it_says_why_once_and_offers_an_empty_box(self) -> None:
+        response = self.page()
+        self.assertContains(response, "Not a picture.", count=1)
+        self.assertContains(response, "describe the picture yourself")
+        self.assertContains(response, "1 picture is in error, this one included.")
+        self.assertEqual((response.context["text"], response.context["seen"]), ("", actions.NO_VERSION))
+        for name in ("approve", "reject", "skip", "requeue"):
+            self.assertContains(response, f'action="{self.url(name)}"')
+
+    def test_the_last_text_is_in_the_box(self) -> None:
+        image = make_image(make_post(self.connection), status="error")
+        self.assertEqual(self.page(image).context["text"], DRAFT)
+
+    def test_without_a_copy_it_links_to_the_original_and_to_the_post(self) -> None:
+        response = self.page()
+        self.assertContains(response, f'href="{self.image.image_url}"')
+        self.assertContains(response, f'href="{self.image.post.post_url}"')
+        self.assertNotContains(response, self.url("picture"))
+
+    def test_with_a_copy_it_shows_that(self) -> None:
+        Image.objects.update(local_path="a.jpg")
+        response = self.page()
+        self.assertContains(response, f'src="{self.url("picture")}"')
+        self.assertNotContains(response, self.image.image_url)
+
+    def test_only_addresses_of_the_web_are_linked_to(self) -> None:
+        Image.objects.update(image_url="javascript:alert(1)", preview_url="https://social.example/small.jpg")
+        response = self.page()
+        self.assertNotContains(response, "javascript:")
+        self.assertContains(response, 'href="https://social.example/small.jpg"')
+
+    def test_opening_it_holds_it_and_others_see_who_has_it(self) -> None:
+        self.page()
+        bob = make_user("bob")
+        add_member(self.connection, bob)
+        self.client.force_login(bob)
+        response = self.page()
+        self.assertContains(response, "alice is working on this picture")
+        self.assertContains(response, "Not a picture.", count=1)
+        self.assertNotContains(response, "approve-form")
+        self.assertContains(self.client.get("/review/?state=error"), "Open with alice")
+
+    def test_a_reader_sees_the_reason_and_no_form(self) -> None:
+        reader = make_user("vic", role=Role.VIEWER)
+        add_member(self.connection, reader)
+        self.client.force_login(reader)
+        self.assertContains(self.page(), "Not a picture.", count=1)
+        self.assertNotContains(self.page(), "<textarea")
+        self.assertEqual(self.client.post(self.url("approve"), {"text": TEXT, "seen": 0}).status_code, 403)
+        self.assertEqual(self.client.post(self.url("reject"), {"reason": "no"}).status_code, 403)
+        self.assertEqual(self.status(), Image.Status.ERROR)
+
+    def test_a_decision_goes_on_to_the_next_in_error_and_at_the_end_to_their_list(self) -> None:
+        following = make_failed(self.connection)
+        rejected = self.client.post(self.url("reject", following), {"reason": "no"}, follow=True)
+        self.assertRedirects(rejected, self.url())
+        self.assertContains(rejected, "1 is left.")
+
+        approved = self.client.get(self.approve().headers["Location"], follow=True)
+
+        self.assertEqual(self.status(), Image.Status.APPROVED)
+        self.assertEqual(self.image.final_caption, TEXT)
+        self.assertRedirects(approved, "/review/?state=error")
+        self.assertContains(approved, "No picture is left in error.")
+
+    def test_skipping_goes_on_too(self) -> None:
+        earlier = make_failed(self.connection)
+        self.page(earlier)
+        self.assertRedirects(self.client.post(self.url("skip", earlier), follow=True), self.url())
+        earlier.refresh_from_db()
+        self.assertEqual((earlier.status, earlier.claimed_by), (Image.Status.ERROR, None))
+
+    def test_a_text_that_is_refused_stays_in_the_box(self) -> None:
+        self.assertContains(self.approve("x" * 1501), "x" * 1501, status_code=422)
+        self.assertContains(self.approve(""), "There is no text.", status_code=422)
+        self.assertEqual(self.status(), Image.Status.ERROR)
+
+    def test_what_was_typed_while_it_was_drafted_again_is_not_lost(self) -> None:
+        self.page()
+        Image.objects.filter(pk=self.image.pk).update(status=Image.Status.PENDING)
+        response = self.approve()
+        self.assertContains(response, "A new draft of this picture is being made.", status_code=409)
+        self.assertContains(response, TEXT, status_code=409)
+        self.assertNotContains(response, "The text as it is now", status_code=409)
+        self.assertEqual(self.status(), Image.Status.PENDING)
 
 
 class DecisionTests(PageCase):

@@ -204,6 +204,24 @@ class NextTests(QueueCase):
         self.assertEqual(self.next_after(), f"/review/{second.pk}/")
         self.assertEqual(self.next_after(second), "/review/")
 
+    def test_those_in_error_are_gone_through_in_their_own_order(self) -> None:
+        make_image(make_post(self.connection))
+        error = Image.Status.ERROR
+        plain, later = (make_image(make_post(self.connection), draft=None, status=error) for _number in range(2))
+        drafted = make_image(make_post(self.connection), status=error)
+        self.assertEqual(self.next_after(state="error"), f"/review/{drafted.pk}/")
+        for left, following in ((drafted, later), (later, plain), (plain, drafted)):
+            self.assertEqual(self.next_after(left, state="error"), f"/review/{following.pk}/")
+        Image.objects.exclude(pk=plain.pk).delete()
+        self.assertEqual(self.next_after(plain, state="error"), "/review/?state=error")
+
+    def test_the_list_of_errors_leads_to_the_first_of_them(self) -> None:
+        image = make_image(make_post(self.connection), draft=None, status=Image.Status.ERROR)
+        start = f"{reverse('captions:next')}?state=error"
+        self.assertContains(self.client.get(URL, {"state": "error"}), f'href="{start}"')
+        self.assertContains(self.client.get(URL, {"state": "error"}), f"/review/{image.pk}/")
+        self.assertRedirects(self.client.get(start), f"/review/{image.pk}/")
+
     def test_what_one_may_only_read_is_never_next(self) -> None:
         make_image(make_post(self.connection))
         member = make_user("mia")
