@@ -79,6 +79,8 @@ class PlatformConnection(models.Model):
     scopes = models.CharField(max_length=500, default="", db_default="", blank=True)
     token_expires_at = models.DateTimeField(null=True, blank=True)
     alt_text_limit = models.PositiveIntegerField(_("longest alt text"), null=True, blank=True)
+    # The server asked to be left alone until then (429 and the like): nothing is written to it meanwhile.
+    paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
     attention = models.TextField(_("needs attention"), null=True, blank=True)
     attention_about = models.CharField(
         max_length=20, choices=AttentionAbout.choices, default="", db_default="", blank=True, editable=False

@@ -27,6 +27,10 @@ def refuse_wrong_keys(**_: Any) -> None:
     from django.db import connections
 
     from platforms.credentials import require_readable_credentials
+    from platforms.fields import CredentialUnreadable
 
-    require_readable_credentials()
+    try:
+        require_readable_credentials()
+    except CredentialUnreadable as error:
+        raise SystemExit(f"Vedfolnir does not start: {error}") from error  # Celery only logs other exceptions here
     connections.close_all()  # what the worker forks must not share

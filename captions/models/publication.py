@@ -31,16 +31,19 @@ class PublicationQuerySet(TouchingQuerySet["Publication"]):
         return self.filter(status__in=Publication.OPEN)
 
     def due(self, now: datetime | None = None) -> Self:
-        """What a worker may take now: not held by another, on a connection that is active.
+        """What a worker may take now: not held by another, on a connection that is active and that its server lets go on.
 
         A connection that needs attention holds back what is to be written, not what a person wants undone.
         """
-        active = PlatformConnection.objects.filter(is_active=True)
+        now = now or timezone.now()
+        active = PlatformConnection.objects.filter(is_active=True).filter(
+            Q(paused_until=None) | Q(paused_until__lte=now)
+        )
         works = active.filter(Q(attention=None) | Q(attention=""))
         ready = Q(status=Publication.Status.QUEUED, platform_connection__in=works) | Q(
             status=Publication.Status.UNDOING, platform_connection__in=active
         )
-        return self.filter(ready, status__in=Publication.WORK, next_attempt_at__lte=now or timezone.now())
+        return self.filter(ready, status__in=Publication.WORK, next_attempt_at__lte=now)
 
     def claim(self, pk: int, lease: timedelta) -> bool:
         """Take a due publication for one worker; False if another got there first.
@@ -49,10 +52,14 @@ class PublicationQuerySet(TouchingQuerySet["Publication"]):
         """
         now = timezone.now()
         account = self.filter(pk=pk).values("platform_connection")
-        if Publication.objects.filter(platform_connection__in=account, leased_until__gt=now).exclude(pk=pk).exists():
+        if Publication.objects.writing(now).filter(platform_connection__in=account).exclude(pk=pk).exists():
             return False
         taken = {"next_attempt_at": now + lease, "leased_until": now + lease, "attempts": F("attempts") + 1}
         return self.due(now).filter(pk=pk).update(**taken) == 1
+
+    def writing(self, now: datetime | None = None) -> Self:
+        """Those that a worker holds now."""
+        return self.filter(status__in=Publication.WORK, leased_until__gt=now or timezone.now())
 
     def held(self, pk: int, attempts: int) -> Self:
         """The publication as long as this attempt is the latest."""
@@ -73,8 +80,10 @@ class Publication(models.Model):
         max_length=20, choices=Status.choices, default=Status.WAITING, db_default=Status.WAITING.value
     )
     seen_edited_at = models.CharField(max_length=40, default="", db_default="", blank=True)
-    before = models.JSONField(null=True, blank=True)  # the whole status and its source, before the edit
-    after = models.JSONField(null=True, blank=True)  # the same, as read back
+    before = models.JSONField(null=True, blank=True)  # the whole status and its source, before the first edit: for undo
+    base = models.JSONField(null=True, blank=True)  # the same, right before the latest request that may have changed it
+    sent_at = models.DateTimeField(null=True, blank=True)  # when that was; empty once its outcome is known
+    after = models.JSONField(null=True, blank=True)  # the same, as last read back
     texts = models.JSONField(null=True, blank=True)  # what was written: attachment id to alt text
     attempts = models.PositiveIntegerField(default=0, db_default=0)
     failures = models.PositiveIntegerField(default=0, db_default=0)
