@@ -43,8 +43,19 @@ def publish_publication(pk: int, *, client_factory: ClientFactory = client_for) 
     try:
         return _attempt(publication, client_factory)
     except leases.LeaseLost:
-        logger.warning("publication %s: the lease was lost, another worker goes on", pk)
-        return Result.LEASE_LOST
+        return _lost(pk)
+    except Exception:  # the outermost loop: a mistake of ours must be seen on the row, too
+        logger.exception("publication %s: unexpected error", pk)
+        mistake = PlatformUnavailable(_("Something went wrong in Vedfolnir itself; the worker's log has the details."))
+        try:
+            return Result.LATER if outcomes.postpone(publication, mistake) else Result.REFUSED
+        except leases.LeaseLost:
+            return _lost(pk)
+
+
+def _lost(pk: int) -> Result:
+    logger.warning("publication %s: the lease was lost, another worker goes on", pk)
+    return Result.LEASE_LOST
 
 
 def _attempt(publication: Publication, client_factory: ClientFactory) -> Result:

@@ -70,7 +70,17 @@ def _poll(status: Status) -> Any:
     return status.poll.get("id"), [option.get("title") for option in status.poll.get("options", ())]
 
 
+def alt_texts(snapshot: Snapshot) -> dict[str, str | None]:
+    """The alt texts of a post by attachment id."""
+    return {attachment.id: attachment.description for attachment in snapshot.status.attachments}
+
+
 def has_texts(now: Snapshot, texts: Mapping[str, str]) -> bool:
     """Whether every text in `texts` is there already."""
-    there = {attachment.id: attachment.description or "" for attachment in now.status.attachments}
-    return all(there.get(key) == text for key, text in texts.items())
+    there = alt_texts(now)
+    return all((there.get(key) or "") == text for key, text in texts.items())
+
+
+def is_unchanged(before: Snapshot, now: Snapshot) -> bool:
+    """Whether no edit at all lies between the two."""
+    return before.status.edited_at == now.status.edited_at and not differences(before, now, {})

@@ -2,32 +2,53 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts import audit
 from captions.models import CaptionVersion, Image, Post, Publication
+from captions.settling import lock_post
 from platforms.actions import raise_attention
 from platforms.clients.base import CredentialsRefused, PlatformUnavailable, Snapshot
+from platforms.models import PlatformConnection
 from processing.publishing import leases
 from vedfolnir.lib.text import strip_html
 
 logger = logging.getLogger(__name__)
 
+# The outcome of whatever was sent is known.
+SETTLED: dict[str, Any] = {"next_attempt_at": None, "sent_at": None, "base": None}
+
+
+def writable_images(post: Post) -> list[Image]:
+    """The approved images of the post, without those whose publication was undone: they are reviewed again first."""
+    approved = post.images.filter(status=Image.Status.APPROVED, is_decorative=False).order_by("pk")
+    latest = CaptionVersion.objects.filter(image=OuterRef("pk")).order_by("-pk").values("kind")[:1]
+    return list(approved.annotate(latest=Subquery(latest)).exclude(latest=CaptionVersion.Kind.UNDONE))
+
 
 def postpone(publication: Publication, error: PlatformUnavailable) -> bool:
-    """Try again later; False when it has failed so often that a person must look."""
-    failures = publication.failures + 1
-    if failures >= leases.FAILURES_MOST:
-        refuse(
-            publication, _("Gave up after %(count)d attempts. %(reason)s") % {"count": failures, "reason": error.reason}
-        )
+    """Try again later; False when it has failed so often that a person must look.
+
+    A server that says when it wants to be asked again is no failure; the whole account waits for it.
+    """
+    later = leases.next_attempt(publication.failures + 1, error.retry_after)
+    if error.retry_after is not None:
+        until = min(timezone.now() + timedelta(seconds=error.retry_after), later)
+        leases.settle(publication, next_attempt_at=later, error=error.reason)
+        PlatformConnection.objects.filter(pk=publication.platform_connection_id).update(paused_until=until)
+    elif publication.failures + 1 < leases.FAILURES_MOST:
+        leases.settle(publication, failures=publication.failures + 1, next_attempt_at=later, error=error.reason)
+    else:
+        gave_up = _("Gave up after %(count)d attempts; try again once the server works. %(reason)s")
+        refuse(publication, gave_up % {"count": leases.FAILURES_MOST, "reason": error.reason})
         return False
-    later = leases.next_attempt(failures, error.retry_after)
-    leases.settle(publication, failures=failures, next_attempt_at=later, error=error.reason)
     logger.info("publication %s: again at %s: %s", publication.pk, later.isoformat(timespec="seconds"), error.reason)
     return True
 
@@ -42,108 +63,131 @@ def hold_for_credentials(publication: Publication, error: CredentialsRefused) ->
 
 
 def refuse(publication: Publication, reason: str) -> None:
-    """A person must look. The images stay approved; an undo that is refused leaves the publication as posted."""
+    """A person must look. The images stay approved; an undo that is refused leaves the publication as it was."""
     with transaction.atomic():
-        was_undoing = publication.status == Publication.Status.UNDOING
-        status = Publication.Status.POSTED if was_undoing and publication.verified_at else Publication.Status.REFUSED
-        leases.settle(publication, status=status, next_attempt_at=None, error=reason)
-        action = "undo_refused" if was_undoing else "publication_refused"
+        action = "undo_refused" if publication.status == Publication.Status.UNDOING else "publication_refused"
+        leases.settle(publication, status=_status_after_trouble(publication), error=reason, **SETTLED)
         audit.record(action, actor=None, entity=publication, reason=reason)
     logger.warning("publication %s: refused: %s", publication.pk, reason)
 
 
-def alarm(publication: Publication, after: Snapshot, found: list[str]) -> None:
+def alarm(publication: Publication, base: Snapshot, after: Snapshot, found: list[str]) -> None:
     """The server did not do what it was asked: stop this account's queue until a person has looked."""
     reason = _("After the edit the post is not as it should be: %(found)s") % {"found": " ".join(found)}
     with transaction.atomic():
-        leases.settle(
-            publication,
-            status=Publication.Status.REFUSED,
-            next_attempt_at=None,
-            after=after.as_json(),
-            error=reason,
-        )
+        lock_post(publication.post_id)
+        status = _status_after_trouble(publication)
+        leases.settle(publication, status=status, after=after.as_json(), error=reason, **SETTLED)
+        remember_post(publication.post, after)
+        _was_edited_by_us(publication, base, after)
         audit.record("publication_alarm", actor=None, entity=publication, found=found)
-    raise_attention(
-        publication.platform_connection,
-        _("Publishing is stopped: after the edit of %(url)s something else than the alt text had changed. Look at the "
-          "publication, undo it if need be, and then clear this notice.") % {"url": publication.post.post_url},
-    )  # fmt: skip
+    notice = _(
+        "Publishing is stopped: after the edit of %(url)s something else than the alt text had changed, or the alt "
+        "text is not there. Look at the publication, undo it if need be, and then clear this notice."
+    )
+    raise_attention(publication.platform_connection, notice % {"url": publication.post.post_url})
+    logger.error("publication %s: alarm: %s", publication.pk, reason)
 
 
-def posted(publication: Publication, after: Snapshot, texts: Mapping[str, str], images: list[Image]) -> None:
+def _status_after_trouble(publication: Publication) -> str:
+    was_posted = publication.status == Publication.Status.UNDOING and publication.verified_at is not None
+    return Publication.Status.POSTED if was_posted else Publication.Status.REFUSED
+
+
+def posted(publication: Publication, base: Snapshot, after: Snapshot, texts: Mapping[str, str]) -> None:
     """Everything was compared and is right."""
     now = timezone.now()
     with transaction.atomic():
         # The lock that an approval takes too: what is approved meanwhile is seen here, or sees this outcome.
-        post = Post.objects.select_for_update().get(pk=publication.post_id)
-        leases.settle(
-            publication,
-            status=Publication.Status.POSTED,
-            next_attempt_at=None,
-            after=after.as_json(),
-            texts=dict(texts),
-            verified_at=now,
-            error="",
-        )
-        approved = Image.objects.filter(pk__in=[image.pk for image in images], status=Image.Status.APPROVED)
-        approved.update(status=Image.Status.POSTED, posted_at=now)
+        lock_post(publication.post_id)
+        status = Publication.Status.POSTED
+        done = {"after": after.as_json(), "texts": dict(texts), "verified_at": now, "error": ""}
+        leases.settle(publication, status=status, **done, **SETTLED)
+        images = _images_of(publication, texts)
         for image in images:
             Image.objects.filter(pk=image.pk).update(remote_alt_text=texts[image.remote_id])
+        approved = Image.objects.filter(pk__in=[image.pk for image in images], status=Image.Status.APPROVED)
+        approved.update(status=Image.Status.POSTED, posted_at=now)
         _remember_versions(images, texts, CaptionVersion.Kind.PUBLISHED)
-        Post.objects.filter(pk=post.pk).update(edited_at=after.status.edited_at)
+        _was_edited_by_us(publication, base, after)
         _queue_what_was_approved_meanwhile(publication, after)
         audit.record("published", actor=publication.requested_by, entity=publication, post=publication.post.post_url)
 
 
 def _queue_what_was_approved_meanwhile(publication: Publication, after: Snapshot) -> None:
     """A picture approved while this publication was under way found it open; it gets one of its own now."""
-    left = [image for image in writable_images(publication.post) if image.remote_id not in (publication.texts or {})]
-    if left:
-        Publication.objects.create(
-            post=publication.post,
-            platform_connection=publication.platform_connection,
-            status=Publication.Status.QUEUED,
-            seen_edited_at=after.status.edited_at,
-            next_attempt_at=timezone.now(),
-        )
+    if not writable_images(publication.post):
+        return
+    Publication.objects.create(
+        post=publication.post,
+        platform_connection=publication.platform_connection,
+        status=Publication.Status.QUEUED,
+        seen_edited_at=after.status.edited_at[:40],
+        next_attempt_at=timezone.now(),
+    )
 
 
-def writable_images(post: Post) -> list[Image]:
-    """The approved images of the post, without those whose publication was undone."""
-    approved = post.images.filter(status=Image.Status.APPROVED, is_decorative=False).order_by("pk")
-    latest = CaptionVersion.objects.filter(image=OuterRef("pk")).order_by("-pk").values("kind")[:1]
-    return list(approved.annotate(latest=Subquery(latest)).exclude(latest=CaptionVersion.Kind.UNDONE))
-
-
-def undone(publication: Publication, after: Snapshot, images: list[Image], restored: Mapping[str, str]) -> None:
-    """The alt texts are as they were before the publication; the images are approved, not posted."""
-    now = timezone.now()
+def undone(
+    publication: Publication, base: Snapshot, after: Snapshot, restored: Mapping[str, str], *, left_alone: int
+) -> None:
+    """The alt texts in `restored` are as before the publication; their images are approved, not posted."""
+    left = ngettext(
+        "One alt text was changed by somebody since; it was left as it is.",
+        "%(count)d alt texts were changed by somebody since; they were left as they are.",
+        left_alone,
+    )
+    note = left % {"count": left_alone} if left_alone else ""
     with transaction.atomic():
-        leases.settle(publication, status=Publication.Status.UNDONE, next_attempt_at=None, undone_at=now, error="")
-        ids = [image.pk for image in images]
-        Image.objects.filter(pk__in=ids, status=Image.Status.POSTED).update(
-            status=Image.Status.APPROVED, posted_at=None
-        )
+        lock_post(publication.post_id)
+        status = Publication.Status.UNDONE
+        leases.settle(publication, status=status, undone_at=timezone.now(), error=note, **SETTLED)
+        images = _images_of(publication, restored)
         for image in images:
             Image.objects.filter(pk=image.pk).update(remote_alt_text=restored[image.remote_id])
+        posted_ones = Image.objects.filter(pk__in=[image.pk for image in images], status=Image.Status.POSTED)
+        posted_ones.update(status=Image.Status.APPROVED, posted_at=None)
         _remember_versions(images, restored, CaptionVersion.Kind.UNDONE)
-        Post.objects.filter(pk=publication.post_id).update(edited_at=after.status.edited_at)
-        audit.record("publication_undone", actor=None, entity=publication)
+        _was_edited_by_us(publication, base, after)
+        audit.record("publication_undone", actor=None, entity=publication, left_alone=left_alone)
+
+
+def overtaken(publication: Publication, image: Image, reason: str, alt_text: str | None) -> None:
+    """Close an approved image that cannot be written any more; `alt_text` is what somebody else wrote, if so."""
+    with transaction.atomic():
+        lock_post(publication.post_id)
+        leases.note(publication)
+        closed = Image.objects.filter(pk=image.pk, status=Image.Status.APPROVED)
+        if not closed.update(status=Image.Status.REJECTED, reviewer_notes=reason, remote_alt_text=alt_text):
+            return
+        if alt_text is not None:
+            _remember_versions([image], {image.remote_id: alt_text}, CaptionVersion.Kind.ORIGINAL)
+        audit.record("caption_overtaken", actor=None, entity=image, reason=reason)
 
 
 def remember_post(post: Post, now: Snapshot) -> None:
     """Store the post as it is now, so that whoever looks at it sees what changed."""
     Post.objects.filter(pk=post.pk).update(
-        edited_at=now.status.edited_at,
+        edited_at=now.status.edited_at[:40],
         post_content=strip_html(now.status.content),
         spoiler_text=now.status.spoiler_text,
         sensitive=now.status.sensitive,
-        language=now.status.language or "",
-        visibility=now.status.visibility,
+        language=(now.status.language or "")[:20],
+        visibility=now.status.visibility[:20],
         has_poll=now.status.poll is not None,
         attachment_count=len(now.status.attachments),
     )
+
+
+def _was_edited_by_us(publication: Publication, base: Snapshot, after: Snapshot) -> None:
+    """Our own edit is none that a person must look at before another publication of the same post."""
+    was, now = base.status.edited_at[:40], after.status.edited_at[:40]
+    Post.objects.filter(pk=publication.post_id).update(edited_at=now)
+    Publication.objects.open().filter(post=publication.post_id, seen_edited_at=was).update(seen_edited_at=now)
+
+
+def _images_of(publication: Publication, texts: Mapping[str, str]) -> list[Image]:
+    images = Image.objects.filter(post=publication.post_id).order_by("pk")
+    return [image for image in images if image.remote_id in texts]
 
 
 def _remember_versions(images: list[Image], texts: Mapping[str, str], kind: str) -> None:

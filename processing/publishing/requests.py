@@ -9,6 +9,8 @@ from accounts.models import User
 from captions.models import Publication
 from platforms.models import PlatformConnection
 
+NOTHING_SENT = {"leased_until": None, "sent_at": None, "base": None}
+
 
 class RequestRefused(Exception):
     """`reason` says why, to the person who asked."""
@@ -32,6 +34,7 @@ def retry(publication: Publication, *, user: User | None) -> None:
         "failures": 0,
         "requested_by": user,
         "error": "",
+        **NOTHING_SENT,
     }
     try:
         with transaction.atomic():
@@ -50,7 +53,7 @@ def request_undo(publication: Publication, *, user: User | None) -> None:
     )
     with transaction.atomic():
         if not written.update(
-            status=Publication.Status.UNDOING, next_attempt_at=timezone.now(), leased_until=None, failures=0, error=""
+            status=Publication.Status.UNDOING, next_attempt_at=timezone.now(), failures=0, error="", **NOTHING_SENT
         ):
             raise RequestRefused(_("Only what was written can be undone, and only once."))
         audit.record("publication_undo_requested", actor=user, entity=publication)

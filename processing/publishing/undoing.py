@@ -1,11 +1,23 @@
 """Putting the alt texts back as they were before a publication, by the same careful way."""
 
+from dataclasses import dataclass, field
+
 from django.utils.translation import gettext as _
 
-from captions.models import Image, Publication
+from captions.models import Publication
 from platforms.clients.base import PlatformClient, PlatformRefused, Snapshot
-from processing.publishing import leases, outcomes
-from processing.publishing.compare import differences, has_texts
+from processing.publishing import outcomes
+from processing.publishing.compare import alt_texts, differences
+from processing.publishing.writing import send, unsettled
+
+
+@dataclass
+class Plan:
+    """What is to be put back, by attachment id."""
+
+    restore: dict[str, str] = field(default_factory=dict)  # still ours: the text from before
+    back: dict[str, str] = field(default_factory=dict)  # as before already
+    changed: list[str] = field(default_factory=list)  # by somebody else since: left as they are
 
 
 def undo(publication: Publication, client: PlatformClient) -> bool:
@@ -15,32 +27,38 @@ def undo(publication: Publication, client: PlatformClient) -> bool:
     """
     if publication.before is None or not publication.texts:
         raise PlatformRefused(_("Nothing was written, so there is nothing to undo."))
-    before = Snapshot.from_json(publication.before)
-    old = {attachment.id: attachment.description or "" for attachment in before.status.attachments}
-    restored = {key: old.get(key, "") for key in publication.texts}
-    images = [
-        image
-        for image in Image.objects.filter(post=publication.post).order_by("pk")
-        if image.remote_id in publication.texts
-    ]
     now = client.snapshot(publication.post.remote_id)
-    if not has_texts(now, restored):
-        _require_ours(publication, now)
-        leases.require_time_for_a_write(publication)
-        client.write_alt_texts(now, restored)
-        after = client.snapshot(publication.post.remote_id)
-        if found := differences(now, after, restored):
-            outcomes.alarm(publication, after, found)
-            return False
-        now = after
-    outcomes.undone(publication, now, images, restored)
-    return True
-
-
-def _require_ours(publication: Publication, now: Snapshot) -> None:
-    there = {attachment.id: attachment.description or "" for attachment in now.status.attachments}
-    changed = [key for key, text in (publication.texts or {}).items() if there.get(key) != text]
-    if changed:
+    if (base := unsettled(publication, now)) is not None:
+        return _settle(publication, base, now)
+    plan = _plan(publication, now)
+    if plan.restore:
+        return _settle(publication, now, send(publication, client, now, plan.restore))
+    if plan.changed:
         raise PlatformRefused(
             _("The alt text was changed on the server after it was published, so it was left as it is.")
         )
+    return _settle(publication, now, now)
+
+
+def _plan(publication: Publication, now: Snapshot) -> Plan:
+    old = alt_texts(Snapshot.from_json(publication.before or {}))
+    there = alt_texts(now)
+    plan = Plan()
+    for key, text in (publication.texts or {}).items():
+        before = old.get(key) or ""
+        if key not in there or (there[key] or "") == before:
+            plan.back[key] = before
+        elif there[key] == text:
+            plan.restore[key] = before
+        else:
+            plan.changed.append(key)
+    return plan
+
+
+def _settle(publication: Publication, base: Snapshot, after: Snapshot) -> bool:
+    plan = _plan(publication, base)
+    if found := differences(base, after, plan.restore):
+        outcomes.alarm(publication, base, after, found)
+        return False
+    outcomes.undone(publication, base, after, {**plan.back, **plan.restore}, left_alone=len(plan.changed))
+    return True

@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts.models import AuditLog, User
 from captions import actions
 from captions.models import CaptionVersion, Image, Post, Publication
+from platforms.actions import clear_attention
 from platforms.clients import client_for
 from platforms.clients.base import PlatformClient, Snapshot
 from platforms.models import Family, PlatformConnection
@@ -39,6 +40,11 @@ class PublishingCase(TestCase):
 
     def alt_texts(self, status_id: str) -> list[str | None]:
         return [one["description"] for one in self.sandbox.status(status_id)["media_attachments"]]
+
+    def write_by_hand(self, status_id: str, texts: Mapping[str, str]) -> None:
+        """Write alt texts past our rows, as the author does in another client."""
+        with Closing(client_for(self.connection)) as client:
+            client.write_alt_texts(client.snapshot(status_id), texts)
 
     def lapse(self, publication: Publication) -> None:
         """The worker that held it is gone, and so is its time."""
@@ -109,8 +115,7 @@ class WriteTests(PublishingCase):
     def test_a_text_that_is_there_already_is_not_written_again(self) -> None:
         status_id = self.sandbox.add_status()
         _post, texts = self.approved(status_id)
-        with self.client_of(self.connection) as client:
-            client.write_alt_texts(client.snapshot(status_id), texts)
+        self.write_by_hand(status_id, texts)
 
         self.assertEqual(publish_publication(cast.only_publication().pk), Result.POSTED)
         self.assertEqual(self.writes(), 1)
@@ -135,9 +140,6 @@ class WriteTests(PublishingCase):
         self.assertEqual(publish_publication(second.pk), Result.POSTED)
         self.assertEqual(self.alt_texts(status_id)[1], "A late text.")
         self.assertEqual(set(post.images.values_list("status", flat=True)), {Image.Status.POSTED})
-
-    def client_of(self, connection: PlatformConnection) -> "Closing":
-        return Closing(client_for(connection))
 
 
 class RefusalTests(PublishingCase):
@@ -177,14 +179,39 @@ class RefusalTests(PublishingCase):
     def test_an_alt_text_that_somebody_else_wrote_is_never_overwritten(self) -> None:
         status_id = self.sandbox.add_status()
         post, texts = self.approved(status_id)
-        client = client_for(self.connection)
-        client.write_alt_texts(client.snapshot(status_id), dict.fromkeys(texts, "By the author."))
-        client.close()
-        Publication.objects.update(seen_edited_at=self.sandbox.status(status_id)["edited_at"])
+        self.write_by_hand(status_id, dict.fromkeys(texts, "By the author."))
+        publication = self.assert_refused("edited after it was reviewed", writes=1)
+        requests.retry(cast.only_publication(), user=self.reviewer)
 
-        self.assert_refused("somebody else wrote", writes=1)
+        self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
+
+        self.assertIn("somebody else wrote", cast.only_publication().error)
         self.assertEqual(self.alt_texts(status_id), ["By the author."])
-        self.assertEqual(post.images.get().status, Image.Status.APPROVED)
+        image = post.images.get()
+        self.assertEqual((image.status, image.remote_alt_text), (Image.Status.REJECTED, "By the author."))
+
+    def test_one_picture_that_cannot_be_written_does_not_hold_back_the_others(self) -> None:
+        status_id = self.sandbox.add_status(pictures=3)
+        _post, texts = self.approved(status_id)
+        first, *others = texts
+        self.write_by_hand(status_id, {first: "By the author."})
+        publication = self.assert_refused("edited after it was reviewed", writes=1)
+        requests.retry(cast.only_publication(), user=self.reviewer)
+
+        self.assertEqual(publish_publication(publication.pk), Result.POSTED)
+
+        self.assertEqual(self.alt_texts(status_id), ["By the author.", *(texts[key] for key in others)])
+
+    def test_a_post_that_opted_out_since_is_left_alone(self) -> None:
+        status_id = self.sandbox.add_status("Before.")
+        self.approved(status_id)
+        self.sandbox.edit_text(status_id, "Not for machines. #noai")
+        publication = self.assert_refused("edited after it was reviewed")
+        requests.retry(cast.only_publication(), user=self.reviewer)
+
+        self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
+        self.assertIn("#noai", cast.only_publication().error)
+        self.assertEqual(self.writes(), 0)
 
     def test_other_software_is_never_written_to(self) -> None:
         status_id = self.sandbox.add_status()
@@ -207,6 +234,90 @@ class RefusalTests(PublishingCase):
         self.assertTrue(self.connection.attention)
         self.assertEqual(publish_publication(other.pk), Result.NOT_DUE)
         self.assertTrue(AuditLog.objects.filter(action="publication_alarm").exists())
+
+
+class SpoiltEditTests(PublishingCase):
+    """The server did something else than it was asked, or nobody can tell from its answer."""
+
+    def alarmed(self, publication: Publication) -> Publication:
+        publication.refresh_from_db()
+        self.connection.refresh_from_db()
+        self.assertEqual(publication.status, Publication.Status.REFUSED)
+        self.assertIn("not as it should be", publication.error)
+        self.assertTrue(self.connection.attention)
+        return publication
+
+    def test_a_damaging_edit_is_noticed_by_the_next_attempt_when_the_read_back_fails(self) -> None:
+        status_id = self.sandbox.add_status(pictures=3)
+        self.approved(status_id)
+        self.approved(self.sandbox.add_status())
+        damaged, other = Publication.objects.order_by("pk")
+        self.sandbox.fault("drop_image", method="PUT", path_prefix=f"/api/v1/statuses/{status_id}")
+        self.sandbox.fault(503, method="GET", path_prefix=f"/api/v1/statuses/{status_id}", skip=2)
+        self.assertEqual(publish_publication(damaged.pk), Result.LATER)
+        self.lapse(damaged)
+
+        self.assertEqual(publish_publication(damaged.pk), Result.REFUSED)
+
+        self.alarmed(damaged)
+        self.assertEqual(publish_publication(other.pk), Result.NOT_DUE)
+        self.assertEqual(self.writes(), 1)
+
+    def test_an_edit_behind_a_spoilt_answer_is_found_by_reading_back(self) -> None:
+        for fault in ("html", "reset"):
+            with self.subTest(fault):
+                Publication.objects.all().delete()
+                status_id = self.sandbox.add_status(pictures=2)
+                _post, texts = self.approved(status_id)
+                publication = cast.only_publication()
+                self.sandbox.fault(fault, method="PUT", path_prefix=f"/api/v1/statuses/{status_id}", after=True)
+                if publish_publication(publication.pk) == Result.LATER:
+                    self.lapse(publication)
+                    self.assertEqual(publish_publication(publication.pk), Result.POSTED)
+
+                self.assertEqual(cast.only_publication().status, Publication.Status.POSTED)
+                self.assertEqual(self.alt_texts(status_id), list(texts.values()))
+                self.assertEqual(self.sandbox.edits(status_id), 1)
+
+    def test_a_half_applied_edit_can_be_undone(self) -> None:
+        status_id = self.sandbox.add_status(pictures=2)
+        self.approved(status_id)
+        publication = cast.only_publication()
+        self.sandbox.fault("drop_alt", method="PUT", path_prefix=f"/api/v1/statuses/{status_id}")
+        publish_publication(publication.pk)
+        self.assertEqual(sum(bool(text) for text in self.alt_texts(status_id)), 1)
+
+        requests.request_undo(self.alarmed(publication), user=self.reviewer)
+
+        self.assertEqual(publish_publication(publication.pk), Result.UNDONE)
+        self.assertEqual([text or None for text in self.alt_texts(status_id)], [None, None])
+
+    def test_a_half_applied_edit_can_be_tried_again_and_then_undone_to_the_beginning(self) -> None:
+        status_id = self.sandbox.add_status(pictures=2)
+        _post, texts = self.approved(status_id)
+        publication = cast.only_publication()
+        self.sandbox.fault("drop_alt", method="PUT", path_prefix=f"/api/v1/statuses/{status_id}")
+        publish_publication(publication.pk)
+        self.alarmed(publication)
+        clear_attention(self.connection, self.reviewer)
+
+        requests.retry(cast.only_publication(), user=self.reviewer)
+        self.assertEqual(publish_publication(publication.pk), Result.POSTED)
+        self.assertEqual(self.alt_texts(status_id), list(texts.values()))
+
+        requests.request_undo(cast.only_publication(), user=self.reviewer)
+        self.assertEqual(publish_publication(publication.pk), Result.UNDONE)
+        self.assertEqual([text or None for text in self.alt_texts(status_id)], [None, None])
+
+    def test_a_refusal_of_the_server_that_changed_nothing_is_one(self) -> None:
+        status_id = self.sandbox.add_status()
+        self.approved(status_id)
+        self.sandbox.fault(422, method="PUT", path_prefix=f"/api/v1/statuses/{status_id}")
+
+        self.assertEqual(publish_publication(cast.only_publication().pk), Result.REFUSED)
+        publication = cast.only_publication()
+        self.assertEqual((publication.before, publication.sent_at), (None, None))
+        self.assertFalse(PlatformConnection.objects.get().attention)
 
 
 class TroubleTests(PublishingCase):
@@ -237,6 +348,31 @@ class TroubleTests(PublishingCase):
         publication.refresh_from_db()
         assert publication.next_attempt_at is not None
         self.assertGreaterEqual((publication.next_attempt_at - asked).total_seconds(), 600)
+        self.assertEqual((publication.status, publication.failures), (Publication.Status.QUEUED, 0))
+
+    def test_a_server_that_asks_for_a_pause_is_left_alone_by_the_whole_account(self) -> None:
+        self.approved(self.sandbox.add_status())
+        self.approved(self.sandbox.add_status())
+        first, second = Publication.objects.order_by("pk")
+        self.sandbox.fault(429, path_prefix="/api/v1/statuses", retry_after=600)
+        publish_publication(first.pk)
+
+        self.assertEqual(publish_publication(second.pk), Result.NOT_DUE)
+
+        PlatformConnection.objects.update(paused_until=timezone.now())
+        self.assertEqual(publish_publication(second.pk), Result.POSTED)
+
+    def test_a_mistake_of_ours_is_on_the_row_and_tried_again_later(self) -> None:
+        self.approved(self.sandbox.add_status())
+
+        def broken(connection: PlatformConnection) -> PlatformClient:
+            raise RuntimeError("a bug")
+
+        with self.assertLogs("processing.publishing", "ERROR"):
+            result = publish_publication(cast.only_publication().pk, client_factory=broken)
+        publication = cast.only_publication()
+        self.assertEqual((result, publication.failures), (Result.LATER, 1))
+        self.assertIn("Something went wrong", publication.error)
 
     def test_it_gives_up_after_many_failures_with_the_reason(self) -> None:
         self.approved(self.sandbox.add_status())
@@ -291,6 +427,23 @@ class CrashTests(PublishingCase):
         self.assertEqual(publish_publication(publication.pk), Result.POSTED)
         self.assertEqual(self.writes(), 1)
 
+    def test_a_worker_that_wakes_while_another_holds_the_publication_writes_nothing(self) -> None:
+        self.approved(self.sandbox.add_status())
+        publication = cast.only_publication()
+
+        class Overtaken(Wrapper):
+            def snapshot(inner, status_id: str) -> Snapshot:  # noqa: N805
+                found = super().snapshot(status_id)
+                self.lapse(publication)
+                assert leases.claim(publication.pk) is not None
+                return found
+
+        result = publish_publication(publication.pk, client_factory=lambda row: Overtaken(client_for(row)))
+
+        publication.refresh_from_db()
+        self.assertEqual((result, self.writes()), (Result.LEASE_LOST, 0))
+        self.assertEqual((publication.before, publication.attempts), (None, 2))
+
     def test_one_account_has_one_writer_at_a_time(self) -> None:
         self.approved(self.sandbox.add_status())
         self.approved(self.sandbox.add_status())
@@ -303,8 +456,9 @@ class CrashTests(PublishingCase):
 
 
 class UndoTests(PublishingCase):
-    def published(self, **values: Any) -> tuple[str, Publication]:
-        status_id = self.sandbox.add_status(TEXT, pictures=[Picture(), Picture("Mine."), Picture("🎉")], **values)
+    def published(self, *more: Picture, **values: Any) -> tuple[str, Publication]:
+        pictures = [Picture(), Picture("Mine."), Picture("🎉"), *more]
+        status_id = self.sandbox.add_status(TEXT, pictures=pictures, **values)
         self.approved(status_id)
         publication = cast.only_publication()
         self.assertEqual(publish_publication(publication.pk), Result.POSTED)
@@ -325,10 +479,7 @@ class UndoTests(PublishingCase):
 
     def test_a_text_changed_since_is_left_alone(self) -> None:
         status_id, publication = self.published()
-        client = client_for(self.connection)
-        now = client.snapshot(status_id)
-        client.write_alt_texts(now, {now.status.attachments[0].id: "Better."})
-        client.close()
+        self.write_by_hand(status_id, {next(iter(publication.texts)): "Better."})
         requests.request_undo(publication, user=self.reviewer)
 
         self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
@@ -337,19 +488,56 @@ class UndoTests(PublishingCase):
         self.assertIn("changed on the server", publication.error)
         self.assertEqual(self.alt_texts(status_id)[0], "Better.")
 
+    def test_what_is_still_ours_is_put_back_beside_a_text_changed_since(self) -> None:
+        status_id, publication = self.published(Picture())
+        changed, ours = publication.texts
+        self.write_by_hand(status_id, {changed: "Better."})
+        requests.request_undo(publication, user=self.reviewer)
+
+        self.assertEqual(publish_publication(publication.pk), Result.UNDONE)
+
+        publication.refresh_from_db()
+        self.assertIn("changed by somebody since", publication.error)
+        self.assertEqual([text or None for text in self.alt_texts(status_id)], ["Better.", "Mine.", "🎉", None])
+        statuses = dict(publication.post.images.values_list("image_post_id", "status"))
+        self.assertEqual(statuses, {changed: Image.Status.POSTED, ours: Image.Status.APPROVED})
+
+    def test_undoing_one_publication_leaves_the_next_one_of_the_post_alive(self) -> None:
+        status_id = self.sandbox.add_status(pictures=2)
+        _post, (one, two) = cast.drafted_post(self.connection, self.sandbox, status_id)
+        Image.objects.filter(pk=two.pk).update(status=Image.Status.ERROR)
+        cast.approve_all([one], self.reviewer)
+        first = cast.only_publication()
+        publish_publication(first.pk)
+        Image.objects.filter(pk=two.pk).update(status=Image.Status.PENDING)
+        cast.approve_all([two], self.reviewer)
+        second = Publication.objects.exclude(pk=first.pk).get()
+        first.refresh_from_db()
+        requests.request_undo(first, user=self.reviewer)
+
+        self.assertEqual(publish_publication(first.pk), Result.UNDONE)
+        self.assertEqual(publish_publication(second.pk), Result.POSTED)
+        self.assertEqual([bool(text) for text in self.alt_texts(status_id)], [False, True])
+
     def test_an_outsider_may_not_ask_for_it(self) -> None:
         _status_id, publication = self.published()
         with self.assertRaises(requests.RequestRefused):
             requests.request_undo(publication, user=cast.make_user("otto"))
 
-    def test_what_was_undone_goes_out_again_only_when_a_person_asks(self) -> None:
+    def test_what_was_undone_goes_out_again_only_when_it_was_reviewed_again(self) -> None:
         status_id, publication = self.published()
         requests.request_undo(publication, user=self.reviewer)
         publish_publication(publication.pk)
+        image = publication.post.images.get()
+        with self.assertRaises(actions.DecisionRefused):
+            actions.publish_now(publication.post, user=self.reviewer)
 
-        again = actions.publish_now(publication.post, user=self.reviewer)
+        actions.reopen(image, user=self.reviewer)
+        actions.approve(image, text="What it really shows.", reviewer=self.reviewer)
 
+        again = Publication.objects.open().get()
         self.assertEqual(publish_publication(again.pk), Result.POSTED)
+        self.assertEqual(self.alt_texts(status_id)[0], "What it really shows.")
         self.assertEqual(self.sandbox.edits(status_id), 3)
 
 
