@@ -48,15 +48,13 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         Publication.objects.visible_to(user).select_related("post", "platform_connection"), pk=pk
     )
     may_decide = PlatformConnection.objects.decidable_by(user).filter(pk=publication.platform_connection_id).exists()
-    wrote = publication.before is not None
-    posted, refused = Publication.Status.POSTED, Publication.Status.REFUSED
     context = {
         "publication": publication,
         "images": publication.post.images.filter(status__in=(Image.Status.APPROVED, Image.Status.POSTED)).order_by(
             "attachment_index"
         ),
-        "may_retry": may_decide and publication.status == refused,
-        "may_undo": may_decide and wrote and publication.status in (posted, refused),
+        "may_retry": may_decide and publication.status == Publication.Status.REFUSED,
+        "may_undo": may_decide and requests.can_be_undone(publication),
     }
     return render(request, "processing/publication.html", context)
 

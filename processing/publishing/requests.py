@@ -3,6 +3,7 @@
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import audit
 from accounts.models import User
@@ -10,6 +11,10 @@ from captions.models import Publication
 from platforms.models import PlatformConnection
 
 NOTHING_SENT = {"leased_until": None, "sent_at": None, "base": None}
+
+
+UNDOABLE = (Publication.Status.POSTED, Publication.Status.REFUSED)
+NOT_WRITTEN = gettext_lazy("Only what was written can be undone, and only once.")
 
 
 class RequestRefused(Exception):
@@ -45,17 +50,20 @@ def retry(publication: Publication, *, user: User | None) -> None:
         raise RequestRefused(_("Another publication of the same post is under way already.")) from error
 
 
+def can_be_undone(publication: Publication) -> bool:
+    """Whether there is something of ours on the server that `request_undo` would take back."""
+    return publication.before is not None and publication.status in UNDOABLE
+
+
 def request_undo(publication: Publication, *, user: User | None) -> None:
     """Ask a worker to put back the alt texts from before the publication. Raises RequestRefused."""
     _require_permission(publication, user)
-    written = Publication.objects.filter(
-        pk=publication.pk, before__isnull=False, status__in=(Publication.Status.POSTED, Publication.Status.REFUSED)
-    )
+    written = Publication.objects.filter(pk=publication.pk, before__isnull=False, status__in=UNDOABLE)
     with transaction.atomic():
         if not written.update(
             status=Publication.Status.UNDOING, next_attempt_at=timezone.now(), failures=0, error="", **NOTHING_SENT
         ):
-            raise RequestRefused(_("Only what was written can be undone, and only once."))
+            raise RequestRefused(str(NOT_WRITTEN))
         audit.record("publication_undo_requested", actor=user, entity=publication)
 
 

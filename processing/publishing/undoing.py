@@ -9,6 +9,7 @@ from platforms.clients.base import PlatformClient, PlatformRefused, Snapshot
 from processing.publishing import outcomes
 from processing.publishing.compare import alt_texts, differences
 from processing.publishing.writing import send, unsettled
+from vedfolnir.lib.deadlocks import again_after_deadlock
 
 
 @dataclass
@@ -58,7 +59,8 @@ def _plan(publication: Publication, now: Snapshot) -> Plan:
 def _settle(publication: Publication, base: Snapshot, after: Snapshot) -> bool:
     plan = _plan(publication, base)
     if found := differences(base, after, plan.restore):
-        outcomes.alarm(publication, base, after, found)
+        again_after_deadlock(lambda: outcomes.alarm(publication, base, after, found))
         return False
-    outcomes.undone(publication, base, after, {**plan.back, **plan.restore}, left_alone=len(plan.changed))
+    restored = {**plan.back, **plan.restore}
+    again_after_deadlock(lambda: outcomes.undone(publication, base, after, restored, left_alone=len(plan.changed)))
     return True

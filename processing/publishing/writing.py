@@ -10,6 +10,7 @@ from platforms.clients.base import PlatformClient, PlatformRefused, Snapshot
 from platforms.wanted import wants
 from processing.publishing import leases, outcomes
 from processing.publishing.compare import alt_texts, differences, has_texts, is_unchanged
+from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import is_missing
 
 
@@ -120,7 +121,7 @@ def _without_overtaken(publication: Publication, now: Snapshot) -> list[Image]:
 
 def _settle(publication: Publication, base: Snapshot, after: Snapshot, texts: Mapping[str, str]) -> bool:
     if found := differences(base, after, texts):
-        outcomes.alarm(publication, base, after, found)
+        again_after_deadlock(lambda: outcomes.alarm(publication, base, after, found))
         return False
-    outcomes.posted(publication, base, after, texts)
+    again_after_deadlock(lambda: outcomes.posted(publication, base, after, texts))
     return True

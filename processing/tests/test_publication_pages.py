@@ -1,3 +1,5 @@
+from io import StringIO
+
 from django.core.management import CommandError, call_command
 from django.test import TestCase
 from django.urls import reverse
@@ -7,6 +9,7 @@ from accounts.models import User
 from accounts.roles import Role
 from captions.models import Image, Post, Publication
 from platforms.models import PlatformConnection
+from processing.publishing import leases
 from processing.tests import cast
 from processing.tests.test_publishing import PublishingCase
 
@@ -132,3 +135,28 @@ class PublishCommandTests(PublishingCase):
         self.assertEqual([text or None for text in self.alt_texts(status_id)], [None])
         with self.assertRaisesMessage(CommandError, "only once"):
             call_command("undo_publication", str(publication.pk))
+
+    def test_what_a_dead_worker_holds_is_named_and_the_command_fails(self) -> None:
+        status_id = self.sandbox.add_status()
+        self.approved(status_id)
+        leases.claim(cast.only_publication().pk)
+        out = StringIO()
+        with self.assertRaisesMessage(CommandError, "1 of 1 could not be written"):
+            call_command("publish", "--connection", "Sandbox", stdout=out)
+        self.assertIn("a worker has it in hand", out.getvalue())
+
+    def test_a_pause_that_the_server_asked_for_is_named(self) -> None:
+        self.approved(self.sandbox.add_status())
+        self.sandbox.fault(429, path_prefix="/api/v1/statuses", retry_after=600)
+        out = StringIO()
+        with self.assertRaises(CommandError):
+            call_command("publish", "--connection", "Sandbox", stdout=out)
+        self.assertIn("asked for a pause", out.getvalue())
+
+    def test_a_connection_that_is_switched_off_is_said_to_be(self) -> None:
+        self.approved(self.sandbox.add_status())
+        PlatformConnection.objects.update(is_active=False)
+        with self.assertRaisesMessage(CommandError, "switched off. 1 posts wait"):
+            call_command("publish", "--connection", "Sandbox")
+        with self.assertRaisesMessage(CommandError, "switched off"):
+            call_command("undo_publication", str(cast.only_publication().pk))

@@ -18,9 +18,13 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="say what would be put back, and write nothing")
 
     def handle(self, *args: Any, publication: int, dry_run: bool, **options: Any) -> None:
-        row = Publication.objects.filter(pk=publication).select_related("post").first()
+        row = Publication.objects.filter(pk=publication).select_related("post", "platform_connection").first()
         if row is None:
             raise CommandError(f"There is no publication {publication}. The page Publications lists them.")
+        if not row.platform_connection.is_active:
+            raise CommandError(f"{row.platform_connection} is switched off; switch it on first.")
+        if not requests.can_be_undone(row):
+            raise CommandError(str(requests.NOT_WRITTEN))
         if dry_run:
             count = len(row.texts or {})
             self.stdout.write(f"{publication}: would put back {count} alt texts of {row.post.post_url}")
@@ -31,6 +35,11 @@ class Command(BaseCommand):
             raise CommandError(error.reason) from error
         result = publish_publication(publication)
         row.refresh_from_db()
+        if result == Result.NOT_DUE:
+            raise CommandError(
+                f"{publication}: not yet: another worker writes for this account, or its server asked for a pause. "
+                "A worker will undo it; `publish` does it here once the way is free."
+            )
         if result != Result.UNDONE:
             raise CommandError(f"{publication}: {result}: {row.error}")
-        self.stdout.write(f"{publication}: undone: {row.post.post_url}")
+        self.stdout.write(f"{publication}: undone: {row.post.post_url}" + (f": {row.error}" if row.error else ""))
