@@ -52,7 +52,7 @@ class Migration(migrations.Migration):
                     "platform_connection",
                     models.ForeignKey(
                         null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=vedfolnir.lib.fields.delete_along,
                         related_name="posts",
                         to="platforms.platformconnection",
                     ),
@@ -150,7 +150,7 @@ class Migration(migrations.Migration):
                     "platform_connection",
                     models.ForeignKey(
                         null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=vedfolnir.lib.fields.delete_along,
                         related_name="images",
                         to="platforms.platformconnection",
                     ),

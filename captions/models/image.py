@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.roles import Ability
 from captions.models.post import Post
 from platforms.models import PlatformConnection
-from vedfolnir.lib.fields import RemoteIdField, enum_check
+from vedfolnir.lib.fields import RemoteIdField, delete_along, enum_check
 from vedfolnir.lib.querysets import TouchingQuerySet
 
 REVIEW_CLAIM = timedelta(minutes=5)
@@ -99,7 +99,7 @@ class Image(models.Model):
     image_post_id = RemoteIdField(max_length=100, null=True, blank=True)
     attachment_index = models.IntegerField()
     platform_connection = models.ForeignKey(
-        PlatformConnection, on_delete=models.CASCADE, null=True, related_name="images"
+        PlatformConnection, on_delete=delete_along, null=True, related_name="images"
     )
     platform_type = models.CharField(max_length=50, null=True, blank=True)
     instance_url = models.CharField(max_length=500, null=True, blank=True)
@@ -154,7 +154,7 @@ class Image(models.Model):
             models.Index(fields=["platform_connection", "status", "captioned_at", "id"], name="ix_image_review"),
             models.Index(fields=["status", "captioned_at", "id"], name="ix_image_review_all"),
             models.Index(fields=["status", "next_attempt_at", "id"], name="ix_image_due"),
-            models.Index(fields=["batch_id", "status", "captioned_at"], name="ix_image_batch"),
+            models.Index(fields=["batch_id", "status", "captioned_at", "next_attempt_at"], name="ix_image_batch"),
             models.Index(fields=["created_at", "id"], name="ix_image_created"),
         ]
 

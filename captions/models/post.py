@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.roles import Ability
 from platforms.models import PlatformConnection
-from vedfolnir.lib.fields import RemoteIdField
+from vedfolnir.lib.fields import RemoteIdField, delete_along
 from vedfolnir.lib.querysets import TouchingQuerySet
 
 
@@ -35,7 +35,7 @@ class Post(models.Model):
     created_at = models.DateTimeField(default=timezone.now, db_default=Now())
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
     platform_connection = models.ForeignKey(
-        PlatformConnection, on_delete=models.CASCADE, null=True, related_name="posts"
+        PlatformConnection, on_delete=delete_along, null=True, related_name="posts"
     )
     platform_type = models.CharField(max_length=50, null=True, blank=True)
     instance_url = models.CharField(max_length=500, null=True, blank=True)

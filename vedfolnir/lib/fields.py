@@ -51,3 +51,14 @@ def active_marker(condition: models.Q) -> models.GeneratedField:
 def enum_check(field: str, enum: type[models.TextChoices], name: str) -> models.CheckConstraint:
     """The database refuses values outside `enum`."""
     return models.CheckConstraint(condition=models.Q(**{f"{field}__in": enum.values}), name=name)
+
+
+def delete_along(collector: Any, field: Any, rows: Any, using: str) -> None:
+    """CASCADE for a nullable foreign key, without setting it to NULL first.
+
+    Django does that where constraints cannot be deferred (MySQL, MariaDB); there `fk_image_post_connection` refuses
+    a post whose connection differs from that of its images, even for a moment. The rows go before what they point to.
+    """
+    collector.collect(
+        rows, source=field.remote_field.model, source_attr=field.name, nullable=False, fail_on_restricted=False
+    )
