@@ -100,9 +100,17 @@ def _record_draft(image_id: int, attempts: int, draft: Draft, picture: Picture |
 
 
 def record_failure(
-    image_id: int, attempts: int, reason: str, *, retry_at: datetime | None, picture: Picture | None = None
+    image_id: int,
+    attempts: int,
+    reason: str,
+    *,
+    retry_at: datetime | None,
+    picture: Picture | None = None,
+    failures: int | None = None,
 ) -> bool:
     """Note why there is no draft: again at `retry_at`, or, without it, when a person asks for it.
+
+    `failures` is the count from now on, where the one made at the claim is not to stand.
 
     An image whose earlier draft was to be replaced keeps that draft and awaits review again. False, and nothing
     changed, if this attempt is not the latest.
@@ -111,7 +119,8 @@ def record_failure(
         return again_after_deadlock(lambda: _give_up(image_id, attempts, reason, picture))
     # A task that was cancelled meanwhile has emptied `next_attempt_at`; then nobody wants another attempt.
     held = Image.objects.held(image_id, attempts)
-    values = {"processing_error": reason, **_picture_values(picture)}
+    count = {} if failures is None else {"failures": failures}
+    values = {"processing_error": reason, **count, **_picture_values(picture)}
     return bool(
         held.filter(next_attempt_at__isnull=False).update(next_attempt_at=retry_at, **values) or held.update(**values)
     )

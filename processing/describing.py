@@ -3,17 +3,18 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from captions import checks, drafts
 from captions.drafts import Draft, Picture
 from captions.models import Image
-from processing import backoff, leases, pictures
-from processing.engine_choice import current_chain
+from processing import backoff, leases, outages, pictures
+from processing.engine_choice import EngineMisconfigured, current_chain
 from processing.engines import EngineAnswer, EngineRefused, EngineRequest, EngineUnavailable
 from processing.models import CaptionGenerationTask
 from processing.preparation import PictureRefused, PreparedImage
@@ -65,9 +66,15 @@ def _describe(image: Image, engine: Describer | None) -> Result:
         prepared = pictures.download(image)
         picture = pictures.keep(prepared)
         answer = (engine or current_chain()).describe(prepared, _request(image, prepared))
-    except (OutboundUnavailable, EngineUnavailable) as error:
+        outages.over()
+    except EngineUnavailable as error:
+        return _after_outage(image, str(error), picture)
+    except (OutboundUnavailable, EngineMisconfigured) as error:
         return _later(image, str(error), picture)
-    except (OutboundRefused, PictureRefused, EngineRefused) as error:
+    except EngineRefused as error:
+        outages.over()
+        return _give_up(image, str(error), picture)
+    except (OutboundRefused, PictureRefused) as error:
         return _give_up(image, str(error), picture)
     if not drafts.record_draft(image.pk, image.attempts, _draft(image, answer), picture):
         logger.warning("image %s: the lease was lost, another worker goes on", image.pk)
@@ -137,16 +144,29 @@ def _context(image: Image) -> str:
     return "\n".join(part for part in (image.post.spoiler_text, image.post.post_content or "") if part)
 
 
+def _after_outage(image: Image, reason: str, picture: Picture | None) -> Result:
+    """An outage waits, however long: it is taken back from the failures of the picture, which were counted at claim."""
+    retry_at = timezone.now() + outages.note()
+    return _put_off(image, reason, retry_at, picture, failures=image.failures - 1)
+
+
 def _later(image: Image, reason: str, picture: Picture | None = None) -> Result:
     if image.failures >= FAILURES_MOST:
         gave_up = _("Gave up after %(count)d attempts. %(reason)s") % {"count": image.failures, "reason": reason}
         return _give_up(image, gave_up, picture)
     retry_at = backoff.next_attempt(image.failures, first=RETRY_FIRST, most=RETRY_MOST, factor=RETRY_FACTOR)
-    recorded = drafts.record_failure(image.pk, image.attempts, reason, retry_at=retry_at, picture=picture)
+    return _put_off(image, reason, retry_at, picture, failures=image.failures)
+
+
+def _put_off(image: Image, reason: str, retry_at: datetime, picture: Picture | None, *, failures: int) -> Result:
+    logger.warning("image %s waits until %s: %s", image.pk, retry_at.strftime("%H:%M:%S UTC"), reason)
+    recorded = drafts.record_failure(
+        image.pk, image.attempts, reason, retry_at=retry_at, picture=picture, failures=failures
+    )
     return Result.LATER if recorded else Result.LEASE_LOST
 
 
 def _give_up(image: Image, reason: str, picture: Picture | None = None) -> Result:
-    logger.info("image %s: %s", image.pk, reason)
+    logger.warning("image %s: %s", image.pk, reason)
     recorded = drafts.record_failure(image.pk, image.attempts, reason, retry_at=None, picture=picture)
     return Result.ERROR if recorded else Result.LEASE_LOST

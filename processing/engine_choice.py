@@ -5,7 +5,7 @@ import threading
 from dataclasses import dataclass
 from time import monotonic
 
-from processing.engines import AUTO, Chain, EngineUnavailable, engine_chain
+from processing.engines import AUTO, Chain, EngineError, engine_chain
 from processing.engines.config import engine_config
 
 logger = logging.getLogger(__name__)
@@ -13,6 +13,10 @@ logger = logging.getLogger(__name__)
 ASK_AGAIN = 60.0  # seconds: "auto" notices within them that Ollama came or went
 
 _lock = threading.Lock()
+
+
+class EngineMisconfigured(EngineError):
+    """Somebody must change a setting: no outage that passes by itself, and nothing about the picture."""
 
 
 @dataclass
@@ -26,7 +30,7 @@ _built: _Built | None = None
 
 
 def current_chain() -> Chain:
-    """The chain that CAPTION_ENGINE names. Raises EngineUnavailable when it names none that we know."""
+    """The chain that CAPTION_ENGINE names. Raises EngineMisconfigured when it names none that we know."""
     global _built  # noqa: PLW0603  (one chain per process is the point)
     config = engine_config()
     with _lock:
@@ -34,7 +38,7 @@ def current_chain() -> Chain:
             try:
                 chain = engine_chain(config)
             except ValueError as error:
-                raise EngineUnavailable(f"CAPTION_ENGINE is set wrongly. {error}") from error
+                raise EngineMisconfigured(f"CAPTION_ENGINE is set wrongly. {error}") from error
             if chain.reason and (_built is None or _built.chain.name != chain.name):
                 logger.info("%s", chain.reason)
             # An engine that is expensive to build (`basic` loads models) is kept while the choice stays the same.

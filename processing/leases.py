@@ -6,6 +6,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from captions.models import Image
+from processing.engines import AUTO
 from processing.engines.config import engine_config
 from processing.models import CaptionGenerationTask
 
@@ -23,10 +24,13 @@ def task_lease() -> timedelta:
 
 
 def image_lease() -> timedelta:
-    """Longer than a download and the slowest engine that may be asked."""
+    """Longer than a download and all engines of the chain, one after the other, may take together."""
     config = engine_config()
-    slowest = timedelta(seconds=config.describe_timeout.total)
-    return _fixed() or DOWNLOAD + (BASIC if config.chain.strip() == "basic" else slowest)
+    names = [name.strip() for name in config.chain.split(",")]
+    asked = ["ollama", "basic"] if AUTO in names else names
+    # Another server is asked what it has, at most in two requests, and then for the description.
+    elsewhere = timedelta(seconds=2 * config.health_timeout.total + config.describe_timeout.total)
+    return _fixed() or sum((BASIC if name == "basic" else elsewhere for name in asked), start=DOWNLOAD)
 
 
 def release_images() -> int:

@@ -44,6 +44,10 @@ class TaskQuerySet(models.QuerySet["CaptionGenerationTask"]):
         """Queued or running tasks whose next step nobody holds."""
         return self.active().filter(next_attempt_at__lte=now or timezone.now())
 
+    def withdrawing(self) -> Self:
+        """Ended tasks whose open requests for drafts are not all taken back yet: `next_attempt_at` says so."""
+        return self.exclude(status__in=CaptionGenerationTask.ACTIVE).filter(next_attempt_at__isnull=False)
+
     def claim(self, pk: str, lease: timedelta) -> bool:
         """Take a due task for one worker; False if another got there first."""
         now = timezone.now()
@@ -81,6 +85,7 @@ class CaptionGenerationTask(models.Model):
     failures = models.PositiveIntegerField(default=0, db_default=0)
     next_attempt_at = models.DateTimeField(default=timezone.now, null=True, blank=True)
     scanned_at = models.DateTimeField(null=True, blank=True)
+    scan_cursor = models.CharField(max_length=500, default="", db_default="", blank=True)  # the last post read so far
     images_found = models.PositiveIntegerField(default=0, db_default=0)
     images_done = models.PositiveIntegerField(default=0, db_default=0)
     active_marker = active_marker(Q(status__in=("queued", "running")))

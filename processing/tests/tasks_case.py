@@ -15,7 +15,7 @@ from accounts.models import User
 from captions.models import Image
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import SandboxHandle
-from processing import actions
+from processing import actions, outages
 from processing.describing import Result, caption_image
 from processing.engines import EngineAnswer, EngineRequest
 from processing.models import CaptionGenerationTask
@@ -52,6 +52,7 @@ class TasksCase(TestCase):
         self.owner = cast.make_user("olga")
         self.connection = cast.connect(self.owner, self.sandbox)
         self.engine = FakeEngine()
+        self.addCleanup(outages.over)
 
     def start(self, **limits: Any) -> CaptionGenerationTask:
         return actions.start_task(self.connection, self.owner, **{"processing_delay": 0.0, **limits})

@@ -110,24 +110,53 @@ class FenceTests(DescribingCase):
     def test_the_lease_is_longer_than_the_slowest_engine(self) -> None:
         assert leases.image_lease().total_seconds() > 620
 
+    @override_settings(LEASE_SECONDS=0)
+    def test_the_lease_covers_all_engines_of_the_chain(self) -> None:
+        leases_of = {}
+        for chain in ("basic", "ollama", "ollama,basic", "auto"):
+            with override_settings(CAPTION_ENGINE=chain):
+                leases_of[chain] = leases.image_lease()
+        assert leases_of["basic"] < leases_of["ollama"] < leases_of["ollama,basic"] == leases_of["auto"]
+
 
 class EngineTroubleTests(DescribingCase):
-    def test_an_engine_that_is_down_is_tried_later_and_then_given_up(self) -> None:
+    def test_an_outage_of_the_engine_waits_longer_and_longer_and_uses_nothing_up(self) -> None:
         image = self.found()
-        down = failing(EngineUnavailable("Ollama does not answer."))
+        down = failing(EngineUnavailable("Ollama answered 500: cuda out of memory"))
         delays = []
-        for _number in range(describing.FAILURES_MOST - 1):
-            assert caption_image(image.pk, engine=down) == Result.LATER
+        for minutes in (0, 1, 3, 9, 60, 600, 6000):
+            with (
+                mock.patch("processing.outages.monotonic", return_value=60.0 * minutes),
+                self.assertLogs("processing.describing", level="WARNING") as logs,
+            ):
+                assert caption_image(image.pk, engine=down) == Result.LATER
+            assert "cuda out of memory" in logs.output[0]
             image.refresh_from_db()
-            assert image.processing_error == "Ollama does not answer."
+            assert image.processing_error == "Ollama answered 500: cuda out of memory"
+            assert image.failures == 0
             assert image.next_attempt_at is not None
-            delays.append(image.next_attempt_at - image.updated_at)
+            delays.append(round((image.next_attempt_at - image.updated_at).total_seconds()))
             self.lapse(image)
-        assert delays == sorted(delays)
-        assert caption_image(image.pk, engine=down) == Result.ERROR
+        assert delays == [15, 60, 180, 540, 600, 600, 600]
+        assert caption_image(image.pk, engine=self.engine) == Result.DRAFTED
+
+    def test_an_outage_does_not_hide_a_picture_that_kills_its_worker(self) -> None:
+        image = self.found()
+        assert drafts.claim(image.pk, leases.image_lease()) is not None
+        self.lapse(image)
+        caption_image(image.pk, engine=failing(EngineUnavailable("Ollama does not answer.")))
         image.refresh_from_db()
-        assert image.status == Image.Status.ERROR
-        assert image.processing_error == "Gave up after 5 attempts. Ollama does not answer."
+        assert image.failures == 1
+
+    @override_settings(CAPTION_ENGINE="magic")
+    def test_a_wrong_setting_is_no_outage_and_ends_in_an_error(self) -> None:
+        image = self.found()
+        for _number in range(describing.FAILURES_MOST - 1):
+            assert caption_image(image.pk) == Result.LATER
+            self.lapse(image)
+        assert caption_image(image.pk) == Result.ERROR
+        image.refresh_from_db()
+        assert "CAPTION_ENGINE is set wrongly" in (image.processing_error or "")
 
     def test_an_engine_that_refuses_is_an_error_with_its_reason_and_the_picture_can_be_seen(self) -> None:
         image = self.found()
