@@ -4,15 +4,27 @@ A missing or malformed value raises `ImproperlyConfigured` with what to do about
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
+from processing import engine_names
+from vedfolnir.lib.outbound import AllowList, OutboundRefused
+from vedfolnir.lib.outbound.urls import parse_url
+
 MAKE_KEY = 'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
 MAKE_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(50))"'  # noqa: S105  (how to make one)
+
+LEAST_SECRET = 32  # characters
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+DAY = 24 * 3600
+
+_LINE_OF_FILE = re.compile(r"\s*(?:#.*)?|(?:export )?[A-Za-z_0-9]+=.*")  # what environ.Env.read_env understands
 
 # What the documents of the first Vedfolnir tell operators to set, and what does that job now.
 REPLACED = {
@@ -23,9 +35,24 @@ REPLACED = {
 
 
 def load_env_file(path: Path) -> None:
-    """Add the variables of `path`, where they are not set already; no file, nothing to add."""
-    if path.is_file():
-        environ.Env.read_env(path)
+    """Add the variables of `path`, where they are not set already; no file, nothing to add.
+
+    Raises:
+        ImproperlyConfigured: the file cannot be read, or a line of it is neither NAME=value nor a comment.
+    """
+    if not path.is_file():
+        return
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{path} cannot be read: {error}.") from error
+    for number_of_line, line in enumerate(lines, start=1):
+        if not _LINE_OF_FILE.fullmatch(line):  # not quoted: it may be half of a secret
+            raise ImproperlyConfigured(
+                f"Line {number_of_line} of {path} is not NAME=value (without blanks around the name). Correct it, or "
+                "begin it with # if it is a comment."
+            )
+    environ.Env.read_env(path)
 
 
 def text(name: str, default: str = "") -> str:
@@ -52,11 +79,14 @@ def flag(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name} is {value!r}. Use true or false.")
 
 
-def number(name: str, *, default: int) -> int:
+def number(name: str, *, default: int, least: int = 0, most: int = DAY) -> int:
+    """A whole number from `least` to `most`; `default` when there is none."""
     value = text(name)
-    if value.isdecimal() or not value:
-        return int(value) if value else default
-    raise ImproperlyConfigured(f"{name} is {value!r}. Use a whole number.")
+    if not value:
+        return default
+    if not value.isdecimal() or not least <= int(value) <= most:
+        raise ImproperlyConfigured(f"{name} is {value!r}. Use a whole number from {least} to {most}.")
+    return int(value)
 
 
 def words(name: str, default: str = "") -> tuple[str, ...]:
@@ -71,7 +101,87 @@ def secret_key() -> str:
             f"SECRET_KEY is missing. Make one with `{MAKE_SECRET}` and set it as SECRET_KEY, or name a file that "
             "holds it as SECRET_KEY_FILE. For a first try, scripts/run does that for you."
         )
+    if len(key) < LEAST_SECRET:
+        raise ImproperlyConfigured(
+            f"SECRET_KEY has {len(key)} characters; at least {LEAST_SECRET} are needed, or sessions could be forged. "
+            f"Make one with `{MAKE_SECRET}`."
+        )
     return key
+
+
+def allowed_hosts() -> list[str]:
+    """The names under which people reach the site."""
+    hosts = list(words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
+    if not hosts:
+        raise ImproperlyConfigured(
+            "ALLOWED_HOSTS is empty, so every page would be refused. Name the hosts under which people reach the site, "
+            "such as captions.example.org, separated by commas; or unset it for this machine only."
+        )
+    for host in hosts:
+        if "/" in host:
+            raise ImproperlyConfigured(
+                f"ALLOWED_HOSTS names {host!r}. Use the name alone, such as captions.example.org, without https://."
+            )
+    return hosts
+
+
+def redis_url() -> str:
+    """REDIS_URL; empty for the embedded set-up."""
+    url = text("REDIS_URL")
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        is_good = False
+    if not is_good:
+        # Not quoted: it may hold a password.
+        raise ImproperlyConfigured(
+            "REDIS_URL is not the address of a Redis server. Use redis://:password@host:6379/0, with rediss:// for TLS "
+            "and special characters of the password written as %40 and the like; or unset it to do without Redis."
+        )
+    return url
+
+
+def caption_engine() -> str:
+    """CAPTION_ENGINE: "auto", or a chain of names that we know."""
+    value = text("CAPTION_ENGINE") or engine_names.AUTO
+    try:
+        engine_names.parse_chain(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"CAPTION_ENGINE is {value!r}. {error}") from error
+    return value
+
+
+def ollama_url() -> str:
+    value = text("OLLAMA_URL") or "http://127.0.0.1:11434"
+    try:
+        parse_url(value)
+    except OutboundRefused as error:
+        raise ImproperlyConfigured(
+            f"OLLAMA_URL is not the address of a server: {error.reason} Use one such as http://127.0.0.1:11434."
+        ) from error
+    return value
+
+
+def outbound_allow() -> tuple[str, ...]:
+    entries = words("OUTBOUND_ALLOW")
+    try:
+        AllowList.parse(entries)
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            f"OUTBOUND_ALLOW cannot be read: {error} Name hosts such as 127.0.0.1:8400,intern.example, with commas "
+            "between them."
+        ) from error
+    return entries
+
+
+def log_level() -> str:
+    level = (text("LOG_LEVEL") or "INFO").upper()
+    if level not in LOG_LEVELS:
+        raise ImproperlyConfigured(f"LOG_LEVEL is {level!r}. Use one of {', '.join(LOG_LEVELS)}.")
+    return level
 
 
 def encryption_keys() -> tuple[str, ...]:
@@ -107,7 +217,7 @@ def database(url: str, *, max_age: int) -> dict[str, Any]:
             f"DATABASE_URL starts with {named or 'nothing'!r}. Use mysql://user:password@host:3306/name, "
             "postgres://user:password@host:5432/name or sqlite:////absolute/path/to/file.sqlite3."
         )
-    config: dict[str, Any] = dict(environ.Env.db_url_config(f"{scheme}:{rest}"))
+    config = _parse_database(f"{scheme}:{rest}", scheme)
     options = config.setdefault("OPTIONS", {})
     if scheme == "mysql":
         # Every connection speaks UTC, or the server's clock would decide the documented DEFAULT NOW columns.
@@ -125,6 +235,24 @@ def database(url: str, *, max_age: int) -> dict[str, Any]:
         }
     if scheme != "sqlite":
         config |= {"CONN_MAX_AGE": max_age, "CONN_HEALTH_CHECKS": True}
+    return config
+
+
+def _parse_database(url: str, scheme: str) -> dict[str, Any]:
+    """What the URL itself says. Raises ImproperlyConfigured, and does not quote the URL: it holds a password."""
+    try:
+        config: dict[str, Any] = dict(environ.Env.db_url_config(url))
+    except ValueError:
+        config = {}
+    if not config.get("NAME") or config.get("PORT") == 0:
+        example = (
+            "sqlite:////absolute/path/to/file.sqlite3" if scheme == "sqlite" else f"{scheme}://user:password@host/name"
+        )
+        raise ImproperlyConfigured(
+            "DATABASE_URL cannot be read: its port is not a number from 1 to 65535, or a part is missing. Use "
+            f"{example} (a port goes behind the host, as :3306); special characters of the password are written as "
+            "%40 and the like."
+        )
     return config
 
 

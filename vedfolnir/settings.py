@@ -18,10 +18,10 @@ env.load_env_file(DATA_DIR / "env")
 SECRET_KEY = env.secret_key()
 PLATFORM_ENCRYPTION_KEYS = env.encryption_keys()
 DEBUG = env.flag("DEBUG", default=False)
-ALLOWED_HOSTS = list(env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]"))
+ALLOWED_HOSTS = env.allowed_hosts()
 CSRF_TRUSTED_ORIGINS = list(env.words("CSRF_TRUSTED_ORIGINS"))
 
-REDIS_URL = env.text("REDIS_URL")
+REDIS_URL = env.redis_url()
 EMBEDDED = not REDIS_URL  # one machine, no services: DESIGN section 5
 
 INSTALLED_APPS = [
@@ -81,7 +81,7 @@ TEMPLATES = [
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.database(
-        env.text("DATABASE_URL", f"sqlite:///{DATA_DIR}/db.sqlite3"),
+        env.text("DATABASE_URL") or f"sqlite:///{DATA_DIR}/db.sqlite3",
         max_age=env.number("CONN_MAX_AGE", default=60),
     )
 }
@@ -188,14 +188,14 @@ if BEHIND_PROXY:
 
 # --- edges ----------------------------------------------------------------------------------------------------------
 
-OUTBOUND_ALLOW = env.words("OUTBOUND_ALLOW")
-CAPTION_ENGINE = env.text("CAPTION_ENGINE", "auto")
-OLLAMA_URL = env.text("OLLAMA_URL", "http://127.0.0.1:11434")
+OUTBOUND_ALLOW = env.outbound_allow()
+CAPTION_ENGINE = env.caption_engine()
+OLLAMA_URL = env.ollama_url()
 OLLAMA_MODEL = env.text("OLLAMA_MODEL")
 
 # --- work: the database is the truth, a message is a doorbell (docs/architecture.md) ----------------------------------
 
-SWEEP_SECONDS = env.number("SWEEP_SECONDS", default=3 if EMBEDDED else 30)
+SWEEP_SECONDS = env.number("SWEEP_SECONDS", default=3 if EMBEDDED else 30, least=1, most=3600)
 # How long a worker may hold a scan or a picture without a sign of life; 0: as the engine's time limit demands.
 LEASE_SECONDS = env.number("LEASE_SECONDS", default=0)
 CELERY_TASK_IGNORE_RESULT = True
@@ -245,7 +245,17 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
-    # A line for each ring of a doorbell says nothing; what came of it, our own loggers say.
-    "loggers": {name: {"level": "WARNING"} for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace")},
+    "root": {"handlers": ["console"], "level": env.log_level()},
+    # A line for each ring of a doorbell says nothing; what came of it, our own loggers say. That a worker "restores"
+    # some at its end, or "discards" what was not heard in time, reads like a loss: the scheduler rings again.
+    "loggers": {
+        name: {"level": "WARNING"}
+        for name in (
+            "celery.app.trace",
+            "celery.beat",
+            "celery.worker.request",
+            "celery.worker.strategy",
+            "kombu.transport.virtual.base",
+        )
+    },
 }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from processing.engine_names import AUTO, KNOWN, parse_chain
 from processing.engines.base import (
     Engine,
     EngineAnswer,
@@ -30,8 +31,6 @@ __all__ = [
     "engine_chain",
     "engine_names",
 ]
-
-AUTO = "auto"
 
 _ENGINES: dict[str, Callable[[EngineConfig], Engine]] = {
     "basic": lambda config: BasicEngine(),
@@ -89,23 +88,20 @@ def build_engine(name: str, config: EngineConfig) -> Engine:
     try:
         build = _ENGINES[name]
     except KeyError:
-        known = ", ".join([AUTO, *engine_names()])
-        raise ValueError(f"There is no caption engine “{name}”. Known are: {known}.") from None
+        raise ValueError(f"There is no caption engine “{name}”. Known are: {KNOWN}.") from None
     return build(config)
 
 
 def engine_chain(config: EngineConfig) -> Chain:
-    """Build `config.chain`. Raises ValueError for an unknown name or an empty chain.
+    """Build `config.chain`. Raises ValueError for an unknown name, an empty chain, and "auto" among others.
 
     "auto" asks Ollama now: if it answers and has a model that sees, it is the chain, else `basic` is. Build the chain
     anew from time to time, so that an Ollama that came or went is noticed.
     """
-    names = [name.strip() for name in config.chain.split(",") if name.strip()]
+    names = parse_chain(config.chain)
     if names == [AUTO]:
         return _auto_chain(config)
-    if not names:
-        raise ValueError("No caption engine is named. Known are: " + ", ".join([AUTO, *engine_names()]) + ".")
-    return Chain(tuple(build_engine(name, config) for name in dict.fromkeys(names)))
+    return Chain(tuple(build_engine(name, config) for name in names))
 
 
 def _auto_chain(config: EngineConfig) -> Chain:
