@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accounts import actions, views
+from accounts import actions, staff, views
 from accounts.forms import NewPersonForm, OtherPasswordForm, PersonForm
 from accounts.models import AuditLog, Setting, SystemRequest, User, UserSession
 from vedfolnir.admin import BoundedAdmin
@@ -65,7 +65,7 @@ class UserAdmin(BoundedAdmin[User], BaseUserAdmin[User]):
             raise PermissionDenied
         if (person := self.get_object(request, id)) is None:
             raise Http404
-        form = OtherPasswordForm(person, request.POST or None, actor=_actor(request))
+        form = OtherPasswordForm(person, request.POST or None, actor=staff.actor(request))
         if form.is_valid():
             form.save()
             if person == request.user:
@@ -79,14 +79,14 @@ class UserAdmin(BoundedAdmin[User], BaseUserAdmin[User]):
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
         try:
             if change:
-                self._change(obj, form, _actor(request))
+                self._change(obj, form, staff.actor(request))
             else:
                 created = actions.create_user(
                     username=obj.username,
                     email=obj.email,
                     password=form.cleaned_data["new_password"],
                     role=obj.role,
-                    actor=_actor(request),
+                    actor=staff.actor(request),
                 )
                 obj.pk = created.pk
         except actions.PeopleRefused as refused:  # the form asked before; somebody was quicker
@@ -103,7 +103,7 @@ class UserAdmin(BoundedAdmin[User], BaseUserAdmin[User]):
     @admin.action(description=_("Approve"), permissions=["change"])
     def approve(self, request: HttpRequest, people: QuerySet[User]) -> None:
         for person in people:
-            actions.approve_user(person, actor=_actor(request))
+            actions.approve_user(person, actor=staff.actor(request))
         self._say_done(request, len(people))
 
     @admin.action(description=_("Switch off"), permissions=["change"])
@@ -111,7 +111,7 @@ class UserAdmin(BoundedAdmin[User], BaseUserAdmin[User]):
         done = 0
         for person in people:
             try:
-                actions.set_active(person, False, actor=_actor(request))
+                actions.set_active(person, False, actor=staff.actor(request))
             except actions.LastAdmin as refused:
                 self.message_user(request, f"{person}: {refused}", messages.ERROR)
             else:
@@ -121,13 +121,13 @@ class UserAdmin(BoundedAdmin[User], BaseUserAdmin[User]):
     @admin.action(description=_("Switch on again"), permissions=["change"])
     def switch_on(self, request: HttpRequest, people: QuerySet[User]) -> None:
         for person in people:
-            actions.set_active(person, True, actor=_actor(request))
+            actions.set_active(person, True, actor=staff.actor(request))
         self._say_done(request, len(people))
 
     @admin.action(description=_("End their sessions"), permissions=["change"])
     def end_sessions(self, request: HttpRequest, people: QuerySet[User]) -> None:
         sessions = UserSession.objects.alive().filter(user__in=people)
-        self._say_done(request, sum(actions.end_session(session, actor=_actor(request)) for session in sessions))
+        self._say_done(request, sum(actions.end_session(session, actor=staff.actor(request)) for session in sessions))
 
     def _say_done(self, request: HttpRequest, count: int) -> None:
         if count:
@@ -147,7 +147,7 @@ class UserSessionAdmin(BoundedAdmin[UserSession]):
 
     @admin.action(description=_("End the session"))
     def end(self, request: HttpRequest, sessions: QuerySet[UserSession]) -> None:
-        ended = sum(actions.end_session(session, actor=_actor(request)) for session in sessions)
+        ended = sum(actions.end_session(session, actor=staff.actor(request)) for session in sessions)
         text = ngettext("%(count)d session ended.", "%(count)d sessions ended.", ended) % {"count": ended}
         self.message_user(request, text, messages.SUCCESS)
 
@@ -196,10 +196,3 @@ class SystemRequestAdmin(UnusedAdmin):
     search_fields = ("user__username",)
     ordering = ("-id",)
     subtitle = _("Nothing writes these yet: an admin makes the accounts.")
-
-
-def _actor(request: HttpRequest) -> User:
-    """Who is signed in: the admin lets nobody else this far."""
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user

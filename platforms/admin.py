@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts.models import User
+from accounts import staff
 from platforms import actions
 from platforms.forms import MembershipForm
 from platforms.models import PlatformConnection, PlatformMember
@@ -69,7 +69,7 @@ class PlatformConnectionAdmin(BoundedAdmin[PlatformConnection]):
             return
         for connection in chosen:
             try:
-                actions.test_connection(connection, _actor(request))
+                actions.test_connection(connection, staff.actor(request))
             except actions.ConnectRefused as refused:
                 self.message_user(request, f"{connection}: {refused.reason}", messages.ERROR)
             else:
@@ -78,19 +78,19 @@ class PlatformConnectionAdmin(BoundedAdmin[PlatformConnection]):
     @admin.action(description=_("Settle the need for attention"), permissions=["view"])
     def clear_attention(self, request: HttpRequest, connections: QuerySet[PlatformConnection]) -> None:
         for connection in connections:
-            actions.clear_attention(connection, _actor(request))
+            actions.clear_attention(connection, staff.actor(request))
         self._say_done(request, len(connections))
 
     @admin.action(description=_("Let it rest"), permissions=["view"])
     def let_rest(self, request: HttpRequest, connections: QuerySet[PlatformConnection]) -> None:
         for connection in connections:
-            actions.set_active(connection, _actor(request), active=False)
+            actions.set_active(connection, staff.actor(request), active=False)
         self._say_done(request, len(connections))
 
     @admin.action(description=_("Let work go on"), permissions=["view"])
     def wake(self, request: HttpRequest, connections: QuerySet[PlatformConnection]) -> None:
         for connection in connections:
-            actions.set_active(connection, _actor(request), active=True)
+            actions.set_active(connection, staff.actor(request), active=True)
         self._say_done(request, len(connections))
 
     def _say_done(self, request: HttpRequest, count: int) -> None:
@@ -115,20 +115,13 @@ class PlatformMemberAdmin(BoundedAdmin[PlatformMember]):
         self, request: HttpRequest, obj: PlatformMember, form: ModelForm[PlatformMember], change: bool
     ) -> None:
         try:
-            obj.pk = actions.add_member(obj.platform_connection, obj.user, obj.role, _actor(request)).pk
+            obj.pk = actions.add_member(obj.platform_connection, obj.user, obj.role, staff.actor(request)).pk
         except actions.ConnectRefused as refused:  # the form asked before; somebody was quicker
             raise PermissionDenied(refused.reason) from refused
 
     def delete_model(self, request: HttpRequest, obj: PlatformMember) -> None:
-        actions.remove_member(obj.platform_connection, obj.user, _actor(request))
+        actions.remove_member(obj.platform_connection, obj.user, staff.actor(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[PlatformMember]) -> None:
         for member in queryset.select_related("platform_connection", "user"):
             self.delete_model(request, member)
-
-
-def _actor(request: HttpRequest) -> User:
-    """Who is signed in: the admin lets nobody else this far."""
-    if not isinstance(request.user, User):
-        raise PermissionDenied
-    return request.user
