@@ -18,9 +18,9 @@ class Ability(StrEnum):
     DECIDE = "decide"  # approve, edit, reject alt texts; publish, undo
     CONNECT = "connect"  # add, test and remove one's own connections
     GENERATE = "generate"  # start and cancel tasks of what one may see
-    SEE_ALL = "see_all"  # other people's connections, queues and tasks
+    SEE_ALL = "see_all"  # other people's connections, queues and tasks, and work on them
     STAFF = "staff"  # enter the admin
-    MANAGE_PEOPLE = "manage_people"  # users, roles, memberships, settings
+    MANAGE_PEOPLE = "manage_people"  # users, roles, settings; members and removal of other people's connections
 
 
 # What the page of one's own account says.
@@ -29,9 +29,9 @@ ABILITY_TEXTS = {
     Ability.DECIDE: _("Approve, edit and reject alt texts, publish and undo"),
     Ability.CONNECT: _("Connect accounts of your own, test and remove them"),
     Ability.GENERATE: _("Start and cancel tasks"),
-    Ability.SEE_ALL: _("See and manage other people's connections, queues and tasks"),
+    Ability.SEE_ALL: _("See other people's connections, queues and tasks, and work on them"),
     Ability.STAFF: _("Enter the admin"),
-    Ability.MANAGE_PEOPLE: _("Manage people, roles, memberships and settings"),
+    Ability.MANAGE_PEOPLE: _("Manage people and roles, and the members and the removal of any connection"),
 }
 
 ABILITIES: dict[str, frozenset[Ability]] = {

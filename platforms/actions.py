@@ -46,8 +46,18 @@ class MemberRefused(ConnectRefused):
 
 
 def may_manage(connection: PlatformConnection, user: User) -> bool:
-    """Whether `user` may test, change and remove `connection`: its owner, and those who see all."""
+    """Whether `user` may test `connection`, let it rest and settle its attention: its owner, and those who see all."""
     return user.can(Ability.CONNECT) and (connection.user_id == user.pk or user.can(Ability.SEE_ALL))
+
+
+def may_share(connection: PlatformConnection, user: User) -> bool:
+    """Whether `user` may remove `connection` and say who its members are: its owner, and those who manage people."""
+    return may_choose_posts(connection, user) or user.can(Ability.MANAGE_PEOPLE)
+
+
+def may_choose_posts(connection: PlatformConnection, user: User) -> bool:
+    """Whether `user` may open what is not public, or opted out, to scans: whose account it is, and nobody else."""
+    return user.can(Ability.CONNECT) and connection.user_id == user.pk
 
 
 @sensitive_variables("token")
@@ -204,8 +214,9 @@ def clear_attention(connection: PlatformConnection, actor: User) -> None:
 def set_options(
     connection: PlatformConnection, actor: User, *, include_private: bool, include_direct: bool, ignore_opt_out: bool
 ) -> None:
-    """Which posts a scan takes (`platforms.wanted`). Raises NotAllowed."""
-    _require_manager(connection, actor)
+    """Which posts a scan takes (`platforms.wanted`). Raises NotAllowed for everybody but the owner."""
+    if not may_choose_posts(connection, actor):
+        raise NotAllowed(_("Only the owner of a connection may choose which of its posts are scanned."))
     options = {"include_private": include_private, "include_direct": include_direct, "ignore_opt_out": ignore_opt_out}
     with transaction.atomic():
         PlatformConnection.objects.filter(pk=connection.pk).update(**options)
@@ -228,7 +239,7 @@ def remove(connection: PlatformConnection, actor: User) -> None:
 
     The owner's oldest other connection becomes the default one in its place. Raises NotAllowed.
     """
-    _require_manager(connection, actor)
+    _require_sharer(connection, actor)
     with transaction.atomic():
         owner = User.objects.select_for_update().get(pk=connection.user_id)
         audit.record(
@@ -246,7 +257,7 @@ def add_member(connection: PlatformConnection, user: User, role: str, actor: Use
 
     Their own role in Vedfolnir still bounds what they may do. Raises NotAllowed and MemberRefused.
     """
-    _require_manager(connection, actor)
+    _require_sharer(connection, actor)
     if role not in MEMBER_ROLES:
         raise MemberRefused(_("A member is a reviewer or a viewer."), "role")
     if user.pk == connection.user_id:
@@ -261,7 +272,7 @@ def add_member(connection: PlatformConnection, user: User, role: str, actor: Use
 
 def remove_member(connection: PlatformConnection, user: User, actor: User) -> None:
     """Take a membership back; nothing happens if there is none. Raises NotAllowed."""
-    _require_manager(connection, actor)
+    _require_sharer(connection, actor)
     with transaction.atomic():
         removed, _by_model = PlatformMember.objects.filter(platform_connection=connection, user=user).delete()
         if removed:
@@ -271,3 +282,8 @@ def remove_member(connection: PlatformConnection, user: User, actor: User) -> No
 def _require_manager(connection: PlatformConnection, actor: User) -> None:
     if not may_manage(connection, actor):
         raise NotAllowed(_("Only the owner of a connection and moderators may do that."))
+
+
+def _require_sharer(connection: PlatformConnection, actor: User) -> None:
+    if not may_share(connection, actor):
+        raise NotAllowed(_("Only the owner of a connection and admins may do that."))

@@ -1,8 +1,10 @@
 """The pages of the connections: they translate HTTP; `platforms.actions` decides."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -10,6 +12,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.http import SignedInRequest, ability_required
+from accounts.models import User
 from accounts.roles import Ability
 from platforms import actions
 from platforms.clients import capabilities_for
@@ -61,6 +64,8 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
         "connection": connection,
         "capabilities": capabilities_for(connection),
         "may_manage": actions.may_manage(connection, request.user),
+        "may_share": actions.may_share(connection, request.user),
+        "may_choose_posts": actions.may_choose_posts(connection, request.user),
         "options": OptionsForm(instance=connection),
         "member_form": MemberForm(),
         "members": PlatformMember.objects.filter(platform_connection=connection).select_related("user").order_by("pk"),
@@ -71,7 +76,7 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 @ability_required(Ability.CONNECT)
 def test(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
-    connection = _managed(request, pk)
+    connection = _permitted(request, pk, actions.may_manage)
     try:
         identity = actions.test_connection(connection, request.user)
     except actions.ConnectRefused as refused:
@@ -90,7 +95,7 @@ def test(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: SignedInRequest, pk: int) -> HttpResponse:
     """Ask first, then do it."""
-    connection = _managed(request, pk)
+    connection = _permitted(request, pk, actions.may_share)
     if request.method != "POST":
         return render(request, "platforms/remove.html", {"connection": connection})
     actions.remove(connection, request.user)
@@ -101,7 +106,7 @@ def remove(request: SignedInRequest, pk: int) -> HttpResponse:
 @require_POST
 @ability_required(Ability.CONNECT)
 def options(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
-    connection = _managed(request, pk)
+    connection = _permitted(request, pk, actions.may_choose_posts)
     form = OptionsForm(request.POST)
     if form.is_valid():
         actions.set_options(connection, request.user, **form.cleaned_data)
@@ -112,7 +117,7 @@ def options(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
 @require_POST
 @ability_required(Ability.CONNECT)
 def clear_attention(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
-    actions.clear_attention(_managed(request, pk), request.user)
+    actions.clear_attention(_permitted(request, pk, actions.may_manage), request.user)
     messages.success(request, _("Work on this connection goes on."))
     return redirect("platforms:detail", pk=pk)
 
@@ -120,7 +125,7 @@ def clear_attention(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
 @require_POST
 @ability_required(Ability.CONNECT)
 def add_member(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
-    connection = _managed(request, pk)
+    connection = _permitted(request, pk, actions.may_share)
     form = MemberForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Nobody here has this user name."))
@@ -139,14 +144,18 @@ def add_member(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
 @require_POST
 @ability_required(Ability.CONNECT)
 def remove_member(request: SignedInRequest, pk: int, member: int) -> HttpResponseRedirect:
-    connection = _managed(request, pk)
+    connection = _permitted(request, pk, actions.may_share)
     membership = get_object_or_404(connection.memberships.select_related("user"), pk=member)
     actions.remove_member(connection, membership.user, request.user)
     messages.success(request, _("%(user)s is no member any more.") % {"user": membership.user})
     return redirect("platforms:detail", pk=pk)
 
 
-def _managed(request: SignedInRequest, pk: int) -> PlatformConnection:
-    """A connection that this person may change; for everybody else it does not exist."""
-    managed = PlatformConnection.objects.visible_to(request.user).owned_by(request.user)
-    return get_object_or_404(managed, pk=pk)
+def _permitted(
+    request: SignedInRequest, pk: int, may: Callable[[PlatformConnection, User], bool]
+) -> PlatformConnection:
+    """A connection with which this person may do that; for everybody else the address does not exist."""
+    connection = get_object_or_404(PlatformConnection.objects.visible_to(request.user), pk=pk)
+    if not may(connection, request.user):
+        raise Http404
+    return connection

@@ -291,7 +291,6 @@ class TestManaging:
         actions.add_member(connection, bob, Role.REVIEWER, alice)
         assert PlatformConnection.objects.visible_to(bob).get() == connection
         assert PlatformConnection.objects.decidable_by(bob).get() == connection
-        assert not PlatformConnection.objects.owned_by(bob).exists()
         actions.remove_member(connection, bob, alice)
         actions.remove_member(connection, bob, alice)
         assert not PlatformConnection.objects.visible_to(bob).exists()
@@ -319,6 +318,46 @@ class TestManaging:
             actions.set_active(connection, bob, active=False)
         with pytest.raises(actions.NotAllowed):
             actions.remove(connection, bob)
+
+    @pytest.mark.parametrize("role", [Role.MODERATOR, Role.ADMIN])
+    def test_only_the_owner_opens_an_account_to_more_posts(self, role: Role) -> None:
+        connection = make_connection(make_user("alice"), include_direct=False)
+        with pytest.raises(actions.NotAllowed, match="Only the owner"):
+            actions.set_options(
+                connection, make_user("mona", role=role), include_private=True, include_direct=True, ignore_opt_out=True
+            )
+        connection.refresh_from_db()
+        assert [connection.include_private, connection.include_direct, connection.ignore_opt_out] == [False] * 3
+        assert audited("platform_options_changed") == []
+
+    def test_a_moderator_neither_removes_a_connection_nor_says_who_its_members_are(self) -> None:
+        bob, mona = make_user("bob"), make_user("mona", role=Role.MODERATOR)
+        connection = make_connection(make_user("alice"))
+        PlatformMember.objects.create(platform_connection=connection, user=bob, role=Role.VIEWER)
+        for user in (bob, mona):
+            with pytest.raises(actions.NotAllowed, match="owner of a connection and admins"):
+                actions.add_member(connection, user, Role.REVIEWER, mona)
+            with pytest.raises(actions.NotAllowed):
+                actions.remove_member(connection, user, mona)
+        with pytest.raises(actions.NotAllowed):
+            actions.remove(connection, mona)
+        assert PlatformMember.objects.get().role == Role.VIEWER
+
+    def test_an_admin_removes_connections_and_says_who_their_members_are(self) -> None:
+        bob, root = make_user("bob"), make_user("root", role=Role.ADMIN)
+        connection = make_connection(make_user("alice"))
+        actions.add_member(connection, bob, Role.REVIEWER, root)
+        actions.remove_member(connection, bob, root)
+        actions.remove(connection, root)
+        assert not PlatformConnection.objects.exists()
+
+    def test_an_owner_who_became_a_viewer_manages_nothing(self) -> None:
+        alice = make_user("alice", role=Role.VIEWER)
+        connection = make_connection(alice)
+        with pytest.raises(actions.NotAllowed):
+            actions.set_options(connection, alice, include_private=True, include_direct=True, ignore_opt_out=True)
+        with pytest.raises(actions.NotAllowed):
+            actions.remove(connection, alice)
 
     def test_removal_leaves_an_audit_row_and_another_default(self) -> None:
         alice = make_user()

@@ -135,11 +135,30 @@ class TestAccess:
         connection = make_connection(alice)
         assert signed_in(alice).get(url(name, connection.pk)).status_code == 405
 
-    def test_a_moderator_manages_other_peoples_connections(self, alice: User, server: SandboxHandle) -> None:
+    def test_a_moderator_keeps_other_peoples_connections_going(self, alice: User, server: SandboxHandle) -> None:
         connection = make_connection(alice, server)
+        actions.add_member(connection, make_user("bob"), Role.VIEWER, alice)
+        member = connection.memberships.get()
         client = signed_in(make_user("mona", role=Role.MODERATOR))
-        assert url("test", connection.pk) in text_of(client.get(url("detail", connection.pk)))
+        page = text_of(client.get(url("detail", connection.pk)))
+        assert url("test", connection.pk) in page
         assert "It works" in said(client.post(url("test", connection.pk)))
+        for name in ("remove", "options", "add_member"):
+            assert f'"{url(name, connection.pk)}"' not in page
+            assert client.post(url(name, connection.pk), {"username": "mona", "role": "reviewer"}).status_code == 404
+        assert url("remove_member", connection.pk, member.pk) not in page
+        assert client.post(url("remove_member", connection.pk, member.pk)).status_code == 404
+        assert connection.memberships.get() == member
+
+    def test_an_admin_does_all_but_choose_the_posts_of_others(self, alice: User) -> None:
+        connection = make_connection(alice)
+        client = signed_in(make_user("root", role=Role.ADMIN))
+        page = text_of(client.get(url("detail", connection.pk)))
+        assert url("add_member", connection.pk) in page
+        assert url("remove", connection.pk) in page
+        assert url("options", connection.pk) not in page
+        assert client.post(url("options", connection.pk), {"include_direct": "on"}).status_code == 404
+        assert client.post(url("remove", connection.pk)).status_code == 302
 
     def test_nobody_is_a_member_of_another_connection_by_its_number(self, alice: User) -> None:
         first = make_connection(alice)

@@ -39,6 +39,12 @@ class Cast:
     def manages(self, who: str) -> bool:
         return who in {"owner", "moderator", "admin"}
 
+    def shares(self, who: str) -> bool:
+        return who in {"owner", "admin"}
+
+    def owns(self, who: str) -> bool:
+        return who == "owner"
+
 
 def make_cast() -> Cast:
     people = {

@@ -3,7 +3,7 @@
 The addresses come from the URL configuration. A new one fails here until it has its line in `ACCESS`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -23,17 +23,18 @@ Who = Ability | str | None  # None: the method is not offered
 
 @dataclass(frozen=True)
 class Access:
-    """Who may read (GET) and who may write (POST); `managers`: of those, only who manages the connection."""
+    """Who may read (GET) and who may write (POST), and their `relation` to the row: by default, to see it."""
 
     read: Who = None
     write: Who = None
-    managers: bool = False
+    relation: Callable[[Cast, str], bool] = Cast.sees
 
 
 PAGE = Access(read=Ability.READ)
 DECISION = Access(write=Ability.DECIDE)
 WORK = Access(write=Ability.GENERATE)
-MANAGING = Access(write=Ability.CONNECT, managers=True)
+MANAGING = Access(write=Ability.CONNECT, relation=Cast.manages)
+SHARING = Access(write=Ability.CONNECT, relation=Cast.shares)
 
 ACCESS = {
     "healthz": Access(read=ANYBODY),
@@ -69,11 +70,11 @@ ACCESS = {
     "platforms:connect": Access(read=Ability.CONNECT, write=Ability.CONNECT),
     "platforms:detail": PAGE,
     "platforms:test": MANAGING,
-    "platforms:remove": Access(read=Ability.CONNECT, write=Ability.CONNECT, managers=True),
-    "platforms:options": MANAGING,
+    "platforms:remove": Access(read=Ability.CONNECT, write=Ability.CONNECT, relation=Cast.shares),
+    "platforms:options": Access(write=Ability.CONNECT, relation=Cast.owns),
     "platforms:clear_attention": MANAGING,
-    "platforms:add_member": MANAGING,
-    "platforms:remove_member": MANAGING,
+    "platforms:add_member": SHARING,
+    "platforms:remove_member": SHARING,
 }
 # Not about one row by their address; the form names the connection.
 NAMED_IN_THE_FORM = {"tasks:start", "tasks:retry_errors"}
@@ -127,9 +128,7 @@ def may(who: str, needed: Who, name: str, cast: Cast) -> bool:
     about_a_row = bool(ADDRESSES[name]) or name in NAMED_IN_THE_FORM
     if not isinstance(needed, Ability) or not cast.people[who].can(needed):
         return False
-    if ACCESS[name].managers:
-        return cast.manages(who)
-    return cast.sees(who) or not about_a_row
+    return not about_a_row or ACCESS[name].relation(cast, who)
 
 
 def test_every_address_says_who_gets_in() -> None:
