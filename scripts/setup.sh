@@ -37,11 +37,19 @@ EOF
   exit 1
 }
 
-# The first Python that is new enough, in PYTHON.
+is_new_enough() {
+  "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
+# The Python that PYTHON names, else the first that is new enough, in PYTHON.
 find_python() {
   local candidate
-  for candidate in ${PYTHON:+"$PYTHON"} python3 python3.13 python3.12 python3.11; do
-    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  if [ -n "${PYTHON-}" ]; then
+    is_new_enough "$PYTHON" && return
+    fail "PYTHON names $PYTHON, which is no Python 3.11 or newer that can be run. Correct it, or unset it to have one found."
+  fi
+  for candidate in python3 python3.13 python3.12 python3.11; do
+    if is_new_enough "$candidate"; then
       PYTHON=$candidate
       return
     fi

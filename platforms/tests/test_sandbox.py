@@ -259,8 +259,17 @@ def test_the_command_says_when_the_port_is_taken(sandbox: SandboxHandle) -> None
         call_command("sandbox", "--port", port, database=sandbox.database)
 
 
-def test_the_command_stops_when_it_is_asked_to(tmp_path: Path) -> None:
-    command = [sys.executable, "manage.py", "sandbox", "--port", "0", "--database", str(tmp_path / "s.sqlite3")]
+def test_the_command_refuses_a_port_that_there_is_not(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="'99999' is not a port"):
+        call_command("sandbox", "--port", "99999", database=tmp_path / "sandbox.sqlite3")
+
+
+@pytest.mark.parametrize(("options", "told"), [([], True), (["--connected"], False)])
+def test_the_command_tells_how_to_connect_it_and_stops_when_it_is_asked_to(
+    tmp_path: Path, options: list[str], told: bool
+) -> None:
+    database = str(tmp_path / "s.sqlite3")
+    command = [sys.executable, "manage.py", "sandbox", "--port", "0", "--database", database, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().rsplit(" ", 1)[1].strip()
@@ -269,6 +278,7 @@ def test_the_command_stops_when_it_is_asked_to(tmp_path: Path) -> None:
         rest = process.stdout.read()
     assert process.returncode == 0
     assert "has stopped" in rest
+    assert ("under Connections, with the token" in rest) is told
 
 
 def test_a_file_of_another_version_is_not_touched(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ from processing import leases
 from processing.serving.supervisor import Child, nothing
 
 MANAGE = str(Path(settings.BASE_DIR) / "manage.py")
+# Celery warns root of messages that are pickled code. Ours are JSON (CELERY_ACCEPT_CONTENT), and its thirteen lines
+# push what matters off the screen.
+NO_WARNING_OF_PICKLE = "-Wignore:You're running the worker with superuser privileges"
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def captions(options: Options) -> Child:
 
 
 def sandbox(options: Options) -> Child:
-    return Child("sandbox", [sys.executable, MANAGE, "sandbox", f"--port={options.sandbox_port}"])
+    return Child("sandbox", [sys.executable, MANAGE, "sandbox", f"--port={options.sandbox_port}", "--connected"])
 
 
 def address(host: str, port: int) -> str:
@@ -65,7 +68,9 @@ def address(host: str, port: int) -> str:
 
 def _celery(queue: str, threads: int) -> list[str]:
     return [
-        *_python("celery", "--quiet", "--app=vedfolnir", f"--workdir={settings.BASE_DIR}", "worker"),
+        sys.executable,
+        NO_WARNING_OF_PICKLE,
+        *("-m", "celery", "--quiet", "--app=vedfolnir", f"--workdir={settings.BASE_DIR}", "worker"),
         f"--queues={queue}",
         f"--hostname={queue}@%h",
         "--pool=threads",

@@ -1,8 +1,11 @@
 """What must be true before anything is started, and making it true for a first try."""
 
+import fcntl
 import hashlib
+import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.conf import settings
@@ -16,7 +19,36 @@ from platforms.credentials import require_readable_credentials
 from vedfolnir.broker import make_folder
 
 STAMP = "collected.stamp"
+LOCK = "serve.lock"
 CONNECT_SECONDS = 1.0
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold the data folder: two schedulers and two lots of workers must not share it.
+
+    The kernel gives the lock back when this process ends, however it ends; children do not inherit it. Raises
+    CommandError when another `serve` holds it.
+    """
+    path = Path(settings.DATA_DIR) / LOCK
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = path.open("a+", encoding="ascii")
+    except OSError as error:
+        raise CommandError(f"Cannot write to the data folder {path.parent}: {error.strerror}.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CommandError(
+                f"Vedfolnir runs already with the data in {path.parent} (process {lock.read().strip() or 'unknown'}). "
+                "Stop it first, or name another folder in VEDFOLNIR_DATA_DIR."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
 
 
 def require_free(host: str, port: int, option: str) -> None:
@@ -26,10 +58,9 @@ def require_free(host: str, port: int, option: str) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except (OSError, OverflowError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
+        except OSError as error:
             raise CommandError(
-                f"Cannot listen on {host}:{port}: {reason}. Choose another port with {option}."
+                f"Cannot listen on {host}:{port}: {error.strerror}. Choose another port with {option}."
             ) from error
 
 

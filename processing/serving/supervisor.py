@@ -102,6 +102,10 @@ class Supervisor:
     def stop(self) -> None:
         self._asked.set()
 
+    @property
+    def is_asked_to_stop(self) -> bool:
+        return self._asked.is_set()
+
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Look after the children until `condition` holds; False if it never did, or somebody asked to stop."""
         give_up = time.monotonic() + seconds

@@ -1,5 +1,6 @@
 """`manage.py serve` as a person uses it: in processes of its own, stopped and killed."""
 
+import fcntl
 import os
 import re
 import signal
@@ -12,7 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError
+from pytest_django import Settings
 
+from processing.serving import readiness
 from processing.serving.output import Terminal
 from processing.serving.supervisor import Child, Supervisor
 from vedfolnir.tests.live import Installation, Process, free_port, installation, wait_until
@@ -83,8 +87,15 @@ def test_it_starts_everything_restarts_what_dies_and_leaves_nothing_behind(live:
     serving = Serving(live)
     serving.wait_until_it_runs()
     said = serving.process.output()
-    assert re.search(r"reviewer +password: \S+", said)
+    (at_once,) = re.findall(r"^reviewer +password: (\S+)", said, re.MULTILINE)
+    address_block = said.partition("Vedfolnir runs: ")[2]
+    assert re.findall(r"reviewer +password: (\S+)", address_block) == [at_once]
+    assert "superuser privileges" not in said
+    assert "To connect it" not in said
     assert serving.get("/account/login/") == 200
+
+    refused = live.manage("serve", "--demo", f"--port={free_port()}", f"--sandbox-port={free_port()}", status=1)
+    assert f"runs already with the data in {live.folder} (process {serving.process.child.pid})" in refused
 
     (worker,) = [pid for pid in serving.pids() if "--queues=io" in command_of(pid) and os.getsid(pid) == pid]
     os.kill(worker, signal.SIGKILL)
@@ -94,6 +105,9 @@ def test_it_starts_everything_restarts_what_dies_and_leaves_nothing_behind(live:
     serving.process.child.send_signal(signal.SIGINT)
     assert serving.process.child.wait(timeout=30) == 0
     assert serving.pids() == set()
+    said = serving.process.output()
+    assert "unacknowledged" not in said
+    assert "Discarding" not in said
 
     # A second start keeps the data and tells no password again.
     serving.start()
@@ -102,6 +116,8 @@ def test_it_starts_everything_restarts_what_dies_and_leaves_nothing_behind(live:
     # What it started goes with it, even when it cannot say so any more.
     serving.process.child.kill()
     serving.process.child.wait()
+    with (live.folder / "serve.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody holds it, though children may still be ending
     wait_until(lambda: not serving.pids(), "the children to end after their parent")
 
 
@@ -114,6 +130,39 @@ def test_a_port_that_is_taken_is_named_with_the_option_to_change_it(live: Instal
         assert "--port" in said
         said = live.manage("serve", "--demo", f"--port={free_port()}", "--sandbox-port", port, status=1)
         assert "--sandbox-port" in said
+
+
+@pytest.mark.parametrize("option", ["--port", "--sandbox-port"])
+@pytest.mark.parametrize("port", ["99999", "0", "-1", "http"])
+def test_a_port_that_there_is_not_is_refused_before_anything_starts(live: Installation, option: str, port: str) -> None:
+    said = live.manage("serve", "--demo", f"{option}={port}", status=2)
+    assert said.endswith(f"argument {option}: '{port}' is not a port. Use a number from 1 to 65535.\n")
+    assert list(live.folder.iterdir()) == []
+
+
+def test_the_page_and_the_sandbox_cannot_share_a_port(live: Installation) -> None:
+    said = live.manage("serve", "--demo", "--port=8400", status=1)
+    assert "The page and the sandbox cannot share port 8400. Choose another with --port or --sandbox-port." in said
+    assert list(live.folder.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_page_that_never_starts_ends_everything_with_a_clear_error(live: Installation) -> None:
+    live.environment["GUNICORN_CMD_ARGS"] = "--nonsense"
+    said = live.manage("serve", "--demo", f"--port={free_port()}", f"--sandbox-port={free_port()}", status=1)
+    assert "unrecognized arguments: --nonsense" in said
+    assert "The page did not start, so everything is stopped again; the lines of web above say why." in said
+    assert "Vedfolnir runs" not in said
+    assert re.search(r"reviewer +password: \S+", said)  # told once, and this was the time
+
+
+def test_a_data_folder_serves_one_at_a_time(tmp_path: Path, settings: Settings) -> None:
+    settings.DATA_DIR = tmp_path / "new"
+    refused = pytest.raises(CommandError, match=f"runs already .* \\(process {os.getpid()}\\).*VEDFOLNIR_DATA_DIR")
+    with readiness.alone(), refused, readiness.alone():
+        pass
+    with readiness.alone():
+        pass
 
 
 def test_without_migrations_it_says_what_to_run(live: Installation) -> None:

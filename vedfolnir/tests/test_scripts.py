@@ -154,6 +154,16 @@ def test_bash_understands_the_script(name: str) -> None:
     subprocess.run(["bash", "-n", f"scripts/{name}"], cwd=ROOT, check=True)
 
 
+def test_a_python_that_cannot_be_run_is_named(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHON": "/nonexistent", "VEDFOLNIR_DATA_DIR": str(tmp_path)}
+    done = subprocess.run(
+        ["bash", "scripts/run", "--setup-only"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("PYTHON names /nonexistent, which is no Python 3.11 or newer that can be run.")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_test_run_keeps_away_from_the_data_of_this_copy() -> None:
     assert not Path(settings.DATA_DIR).is_relative_to(ROOT)
     assert not Path(settings.MEDIA_ROOT).is_relative_to(ROOT)

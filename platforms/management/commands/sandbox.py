@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from platforms.sandbox import samples, store
 from platforms.sandbox.database import Database, WrongVersion
 from platforms.sandbox.server import serve
+from vedfolnir.lib.arguments import port_or_any
 
 
 class Command(BaseCommand):
@@ -26,7 +27,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Options."""
         parser.add_argument("--host", default="127.0.0.1", help="Address to listen on (127.0.0.1).")
-        parser.add_argument("--port", type=int, default=8400, help="Port to listen on (8400); 0 takes a free one.")
+        parser.add_argument(
+            "--port", type=port_or_any, default=8400, help="Port to listen on (8400); 0 takes a free one."
+        )
         parser.add_argument(
             "--database",
             type=Path,
@@ -46,6 +49,9 @@ class Command(BaseCommand):
             action="store_true",
             help="Forget every edit and upload, put the sample posts back, and exit. Tokens stay valid.",
         )
+        parser.add_argument(
+            "--connected", action="store_true", help="Do not tell how to connect it (serve --demo has done that)."
+        )
         parser.add_argument("--no-input", action="store_false", dest="interactive", help="Do not ask before --reset.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -62,7 +68,7 @@ class Command(BaseCommand):
         if options["token"]:
             self.stdout.write(store.issue_token(database, samples.DEMO))
         else:
-            self._serve(database, options["host"], options["port"], public=options["public"])
+            self._serve(database, **{name: options[name] for name in ("host", "port", "public", "connected")})
 
     def _reset(self, database: Path, *, ask: bool) -> None:
         if ask and input(f"Forget everything in {database} but the tokens? [y/N] ").strip().lower() not in ("y", "yes"):
@@ -71,7 +77,7 @@ class Command(BaseCommand):
         samples.seed(database)
         self.stdout.write("The sample posts are back as they were.")
 
-    def _serve(self, database: Path, host: str, port: int, *, public: bool) -> None:
+    def _serve(self, database: Path, *, host: str, port: int, public: bool, connected: bool) -> None:
         if not is_loopback(host):
             if not public:
                 raise CommandError(
@@ -80,11 +86,12 @@ class Command(BaseCommand):
             self.stderr.write(f"Warning: whoever can reach {host}:{port} sees the sample posts, without a password.")
 
         def ready(url: str) -> None:
-            self.stdout.write(
-                f"The sandbox runs. Its public page: {url}/@{samples.DEMO}\n"
-                f"To connect it to Vedfolnir: add the instance {url} under Platforms, with the token that\n"
-                "`manage.py sandbox --token` prints. Ctrl-C ends the sandbox; its posts stay."
-            )
+            self.stdout.write(f"The sandbox runs. Its public page: {url}/@{samples.DEMO}")
+            if not connected:
+                self.stdout.write(
+                    f"To connect it to Vedfolnir: add the instance {url} under Connections, with the token that\n"
+                    "`manage.py sandbox --token` prints. Ctrl-C ends the sandbox; its posts stay."
+                )
             self.stdout.flush()
 
         try:
