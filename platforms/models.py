@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.roles import Ability, Role
 from platforms.fields import EncryptedTextField
-from vedfolnir.lib.fields import active_marker, enum_check
+from vedfolnir.lib.fields import RemoteIdField, active_marker, enum_check
 from vedfolnir.lib.querysets import TouchingQuerySet
 
 
@@ -49,10 +49,6 @@ class PlatformConnectionQuerySet(TouchingQuerySet["PlatformConnection"]):
         member = PlatformMember.objects.filter(user=user, role__in=DECIDING_ROLES).values("platform_connection")
         return self.filter(models.Q(user=user) | models.Q(pk__in=member))
 
-    def owned_by(self, user: User) -> Self:
-        """Where this person may start work, change and remove: their own, or any for those who see all."""
-        return self if user.can(Ability.SEE_ALL) else self.filter(user=user)
-
 
 class PlatformConnection(models.Model):
     """One account on one server, with the credentials to speak for it."""
@@ -75,7 +71,7 @@ class PlatformConnection(models.Model):
 
     software = models.CharField(_("software"), max_length=100, default="", db_default="", blank=True)
     software_version = models.CharField(_("version"), max_length=100, default="", db_default="", blank=True)
-    account_id = models.CharField(max_length=200, default="", db_default="", blank=True)
+    account_id = RemoteIdField(max_length=200, default="", db_default="", blank=True)
     scopes = models.CharField(max_length=500, default="", db_default="", blank=True)
     token_expires_at = models.DateTimeField(null=True, blank=True)
     alt_text_limit = models.PositiveIntegerField(_("longest alt text"), null=True, blank=True)

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("post_id", vedfolnir.lib.fields.RemoteIdField(db_index=True, max_length=500)),
-                ("author_id", models.CharField(db_column="user_id", max_length=200)),
+                ("author_id", vedfolnir.lib.fields.RemoteIdField(db_column="user_id", max_length=200)),
                 ("post_url", models.CharField(max_length=500)),
                 ("post_content", models.TextField(blank=True, null=True)),
                 (

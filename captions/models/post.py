@@ -29,14 +29,12 @@ class Post(models.Model):
         DIRECT = "direct", _("Direct message")
 
     post_id = RemoteIdField(max_length=500, db_index=True)
-    author_id = models.CharField(max_length=200, db_column="user_id")
+    author_id = RemoteIdField(max_length=200, db_column="user_id")
     post_url = models.CharField(max_length=500)
     post_content = models.TextField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, db_default=Now())
     updated_at = models.DateTimeField(auto_now=True, db_default=Now())
-    platform_connection = models.ForeignKey(
-        PlatformConnection, on_delete=delete_along, null=True, related_name="posts"
-    )
+    platform_connection = models.ForeignKey(PlatformConnection, on_delete=delete_along, null=True, related_name="posts")
     platform_type = models.CharField(max_length=50, null=True, blank=True)
     instance_url = models.CharField(max_length=500, null=True, blank=True)
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import platforms.fields
+import vedfolnir.lib.fields
 
 
 class Migration(migrations.Migration):
@@ -51,7 +52,10 @@ class Migration(migrations.Migration):
                     "software_version",
                     models.CharField(blank=True, db_default="", default="", max_length=100, verbose_name="version"),
                 ),
-                ("account_id", models.CharField(blank=True, db_default="", default="", max_length=200)),
+                (
+                    "account_id",
+                    vedfolnir.lib.fields.RemoteIdField(blank=True, db_default="", default="", max_length=200),
+                ),
                 ("scopes", models.CharField(blank=True, db_default="", default="", max_length=500)),
                 ("token_expires_at", models.DateTimeField(blank=True, null=True)),
                 ("alt_text_limit", models.PositiveIntegerField(blank=True, null=True, verbose_name="longest alt text")),

@@ -18,6 +18,13 @@ pytestmark = [
     pytest.mark.skipif(connection.vendor != "mysql", reason="reads MariaDB's information_schema"),
 ]
 
+REMOTE_IDS = [
+    ("images", "image_post_id"),
+    ("platform_connections", "account_id"),
+    ("posts", "post_id"),
+    ("posts", "user_id"),
+]
+
 tables = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 
 
@@ -151,6 +158,15 @@ def test_a_time_that_the_database_fills_in_is_utc_with_microseconds() -> None:
         cursor.execute("INSERT INTO settings (`key`, value) VALUES ('a', 'b')")
     updated = rows("SELECT updated_at FROM settings")[0][0]
     assert rows_before <= updated <= rows("SELECT UTC_TIMESTAMP(6)")[0][0]
+
+
+def test_ids_of_other_servers_and_nothing_else_are_compared_by_case_and_blanks() -> None:
+    found = rows(
+        "SELECT table_name, column_name FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND collation_name = %s",
+        "utf8mb4_nopad_bin" if connection.mysql_is_mariadb else "utf8mb4_0900_bin",  # type: ignore[attr-defined]
+    )
+    assert sorted(found) == REMOTE_IDS
 
 
 def test_every_table_and_text_column_takes_emoji() -> None:
