@@ -1,15 +1,23 @@
 import io
 import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from PIL import Image
 from pytest_django import Settings
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
+from processing.engines import Chain, EngineAnswer, EngineRequest
+from processing.preparation import PreparedImage
 from processing.tests.pictures import card, encoded, noise, png_header
 
 # None of these tests may use the database: pytest-django raises where one does.
@@ -169,6 +177,10 @@ def test_auto_says_which_engine_it_took_and_why(sign: str, settings: Settings) -
         (["--engine", "gpt"], "There is no caption engine “gpt”. Known are: auto, basic, ollama."),
         (["--engine", ""], "No caption engine is named."),
         (["--max-length", "0"], "--max-length must be at least 1."),
+        (["--language", ""], "argument --language: '' is not a language code. Use one such as en, de or pt-br."),
+        (["--language", "in English, please"], "is not a language code"),
+        (["--timeout", "0"], "argument --timeout: '0' is not a time."),
+        (["--timeout", "nan"], "argument --timeout: 'nan' is not a time."),
     ],
 )
 def test_mistakes_on_the_command_line_are_explained(sign: str, arguments: list[str], complaint: str) -> None:
@@ -176,3 +188,133 @@ def test_mistakes_on_the_command_line_are_explained(sign: str, arguments: list[s
     assert out == ""
     assert complaint in err
     assert status == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["ftp://example.org/a.png", "file:///etc/passwd", "javascript:alert(1)", "data:image/png;base64,xx"]
+)
+def test_other_addresses_than_those_of_the_web_are_refused(name: str) -> None:
+    assert run(name) == (
+        "",
+        f"{name}: Only http and https addresses can be fetched.\n1 of 1 pictures could not be described.\n",
+        1,
+    )
+
+
+def test_a_local_address_is_refused_with_the_setting_that_allows_it() -> None:
+    _out, err, status = run("http://127.0.0.1:8400/a.png", "http://[::1]:8400/a.png")
+    assert "An operator can name 127.0.0.1:8400 in OUTBOUND_ALLOW." in err
+    assert "An operator can name [::1]:8400 in OUTBOUND_ALLOW." in err
+    assert status == 1
+
+
+def test_an_outage_in_a_chain_says_that_only_a_refusal_goes_on(sign: str, settings: Settings) -> None:
+    settings.OLLAMA_URL = "http://127.0.0.1:9"
+    out, err, status = run("--engine", "ollama,basic", sign)
+    assert (out, status) == ("", 1)
+    assert "The next engine of the chain is asked only after a refusal, not after an outage." in err
+    assert "only after a refusal" not in run("--engine", "ollama", sign)[1]
+
+
+def test_an_unknown_language_is_tried_and_noted(sign: str) -> None:
+    out, err, status = run("--language", "tlh", sign)
+    assert err == "Note: “tlh” is no language that we know by name; the engine gets the code as it is.\n"
+    assert "note: The basic engine has no words for the language “tlh”" in out
+    assert status == 0
+
+
+def test_an_engine_that_does_not_answer_is_given_up_after_the_timeout(
+    sign: str, httpserver: HTTPServer, settings: Settings
+) -> None:
+    given_up = threading.Event()
+
+    def late(_request: Any) -> Response:
+        given_up.wait(30)
+        return Response("{}")
+
+    httpserver.expect_request("/api/tags").respond_with_handler(late)
+    settings.OLLAMA_URL = httpserver.url_for("")
+    out, err, status = run("--engine", "ollama", "--timeout", "1", sign)
+    given_up.set()
+    assert (out, status) == ("", 1)
+    assert "does not answer" in err
+
+
+class Scripted:
+    """An engine that writes what the test wants."""
+
+    name = "scripted"
+
+    def __init__(self, *texts: str, wait: threading.Event | None = None) -> None:
+        self.texts = list(texts)
+        self.wait = wait
+
+    def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer:
+        assert self.wait is None or self.wait.wait(30)
+        return EngineAnswer(text=self.texts.pop(0), engine=self.name, model="1")
+
+    def health(self) -> None:
+        """Ready."""
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Scripted], None]:
+    def use(engine: Scripted) -> None:
+        monkeypatch.setattr("processing.management.commands.caption.engine_chain", lambda config: Chain((engine,)))
+
+    return use
+
+
+def test_a_text_that_nobody_could_use_is_printed_and_counts_as_a_failure(
+    sign: str, scripted: Callable[[Scripted], None]
+) -> None:
+    texts = ["I'm sorry, but I can't describe this image.", "image", "", "A sign with words on it. " * 100]
+    scripted(Scripted(*texts, "A sign on a wall says “Mind the gap”."))
+    out, err, status = run("--json", *[sign] * 5)
+    assert [result["text"] for result in objects(out)][:4] == texts
+    assert [result["score"] for result in objects(out)] == [0, 0, 0, 0, 100]
+    assert err == "4 of 5 texts cannot be used: their checks name a blocker.\n"
+    assert status == 1
+
+
+class Screen(io.StringIO):
+    """A terminal; `told` is set once something is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = threading.Event()
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        self.told.set()
+        return written
+
+
+def test_who_waits_at_a_terminal_is_told_that_it_goes_on(
+    sign: str, scripted: Callable[[Scripted], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("processing.management.commands.caption.PATIENCE", 0.01)
+    screen = Screen()
+    scripted(Scripted("A sign on a wall says “Mind the gap”.", wait=screen.told))
+    call_command("caption", sign, stdout=io.StringIO(), stderr=screen)
+    assert f"{sign}: still being described after 0 s …" in screen.getvalue()
+
+
+def test_results_and_failures_come_in_the_order_of_the_pictures(sign: str) -> None:
+    command = [sys.executable, "manage.py", "caption", "--engine", "basic", sign, "missing.png", sign]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    said = subprocess.run(
+        command,
+        cwd=django_settings.BASE_DIR,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    ).stdout
+    first, _, second = said.partition("missing.png: There is no such file.\n")
+    assert sign in first
+    assert sign in second

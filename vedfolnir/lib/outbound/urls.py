@@ -30,9 +30,17 @@ class Target:
     @property
     def origin(self) -> str:
         """Scheme, host and port, without the port that goes without saying."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
         suffix = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{suffix}"
+        return f"{self.scheme}://{self._bracketed}{suffix}"
+
+    @property
+    def address(self) -> str:
+        """Host and port, as an entry of OUTBOUND_ALLOW names them."""
+        return f"{self._bracketed}:{self.port}"
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
 
     @property
     def url(self) -> str:
@@ -133,10 +141,13 @@ class AllowList:
         """
         if self.covers(target.host, target.port):
             return
+        exception = f"An operator can name {target.address} in OUTBOUND_ALLOW."
         if target.scheme == "http" and not plain_http:
-            raise OutboundRefused(f"{target.host} must be reached by https://, not by http://.")
+            raise OutboundRefused(f"{target.host} must be reached by https://, not by http://. {exception}")
         if target.port != DEFAULT_PORTS[target.scheme]:
-            raise OutboundRefused(f"Port {target.port} of {target.host} is not allowed, only the usual web ports are.")
+            raise OutboundRefused(
+                f"Port {target.port} of {target.host} is not allowed, only the usual web ports are. {exception}"
+            )
 
 
 def _parse_entry(entry: str) -> tuple[str, int | None]:
