@@ -6,15 +6,18 @@ Everything is fenced by `attempts`: a worker that outlived its lease changes not
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from captions.models import CaptionVersion, Image, ImageQuerySet
-from captions.settling import lock_post, settle_waiting_publications
+from captions.models import CaptionVersion, Image, ImageQuerySet, Publication
+from captions.settling import lock_post, lock_posts, settle_waiting_publications
 from vedfolnir.lib.deadlocks import again_after_deadlock
+
+WITHDRAWN_AT_ONCE = 500  # images in one transaction
 
 
 @dataclass(frozen=True)
@@ -194,11 +197,32 @@ def ask_again(failed: ImageQuerySet, batch_id: str) -> int:
     )
 
 
-def withdraw(batch_id: str) -> int:
-    """Nobody wants the drafts of this task any more; how many were still open.
+def withdraw(batch_id: str, most: int | None = None) -> int:
+    """Nobody wants the drafts of this task any more; how many were still open and are not now, at most `most`.
 
-    The images stay, so that a later task finds them. What a worker has in hand may still become a draft.
+    The images stay, so that a later task finds them. What a worker has in hand may still become a draft. Publications
+    that waited for nothing else are queued.
     """
-    asked = Image.objects.undrafted().filter(batch_id=batch_id, next_attempt_at__isnull=False)
+    found = _asked_for(batch_id).values_list("post_id", "pk")
+    images = sorted(found if most is None else found[:most])  # by post: the order in which posts are locked
+    chunks = [images[start : start + WITHDRAWN_AT_ONCE] for start in range(0, len(images), WITHDRAWN_AT_ONCE)]
+    return sum(again_after_deadlock(partial(_withdraw, batch_id, chunk)) for chunk in chunks)
+
+
+@transaction.atomic
+def _withdraw(batch_id: str, images: Sequence[tuple[int, int]]) -> int:
+    """`images` are pairs of a post's id and an image's."""
+    posts = {post_id for post_id, _pk in images}
+    # All of them: the approval that opens a waiting publication may be about to be committed.
+    lock_posts(posts)
+    asked = _asked_for(batch_id).filter(pk__in=[pk for _post_id, pk in images])
     had_draft = asked.exclude(generated_caption=None).exclude(generated_caption="")
-    return had_draft.update(captioned_at=timezone.now(), next_attempt_at=None) + asked.update(next_attempt_at=None)
+    count = had_draft.update(captioned_at=timezone.now(), next_attempt_at=None) + asked.update(next_attempt_at=None)
+    waiting = Publication.objects.filter(post__in=posts, status=Publication.Status.WAITING)
+    for post_id in waiting.order_by("post_id").values_list("post_id", flat=True):
+        settle_waiting_publications(post_id)
+    return count
+
+
+def _asked_for(batch_id: str) -> ImageQuerySet:
+    return Image.objects.undrafted().filter(batch_id=batch_id, next_attempt_at__isnull=False)

@@ -11,7 +11,7 @@ from accounts.models import User
 from accounts.roles import Ability
 from captions import drafts
 from captions.models import Image
-from platforms.models import PlatformConnection
+from platforms.models import AttentionAbout, PlatformConnection
 from processing import doorbells, lifecycle
 from processing.models import CaptionGenerationTask, TaskStatus
 from processing.task_settings import TaskSettings
@@ -43,11 +43,10 @@ def start_task(connection: PlatformConnection, user: User, **limits: Any) -> Cap
 
     `limits` are fields of TaskSettings that are to differ from what the person has set for this connection.
 
-    Raises TaskNotAllowed, TaskAlreadyActive, TaskRefused when the connection is switched off.
+    Raises TaskNotAllowed, TaskAlreadyActive, TaskRefused when the connection cannot be worked with.
     """
     require_permission(connection, user)
-    if not connection.is_active:
-        raise TaskRefused(_("This connection is switched off. Connect the account again first."))
+    require_working(connection)
     wishes = TaskSettings.chosen_by(user, connection, **limits)
     task = _create(connection, user, wishes)
     doorbells.task(task.pk)
@@ -62,15 +61,17 @@ def cancel_task(task: CaptionGenerationTask, user: User | None, reason: str = ""
     if user is not None:
         require_permission(task.platform_connection, user)
     again_after_deadlock(lambda: _cancel(task, user, reason))
+    lifecycle.withdraw(task.pk)
 
 
 def requeue_task(task: CaptionGenerationTask, user: User | None) -> CaptionGenerationTask:
     """Take up an ended task again: its scan if that did not come to an end, its pictures that failed or were left.
 
-    Raises TaskNotAllowed, TaskAlreadyActive, NothingToDo.
+    Raises TaskNotAllowed, TaskAlreadyActive, NothingToDo, TaskRefused when the connection cannot be worked with.
     """
     if user is not None:
         require_permission(task.platform_connection, user)
+    require_working(task.platform_connection)
     again_after_deadlock(lambda: _requeue(task, user))
     doorbells.task(task.pk)
     task.refresh_from_db()
@@ -80,9 +81,10 @@ def requeue_task(task: CaptionGenerationTask, user: User | None) -> CaptionGener
 def requeue_errors(connection: PlatformConnection, user: User) -> CaptionGenerationTask:
     """Try all pictures of a connection that ended in an error once more, by a task that scans nothing.
 
-    Raises TaskNotAllowed, TaskAlreadyActive, NothingToDo.
+    Raises TaskNotAllowed, TaskAlreadyActive, NothingToDo, TaskRefused when the connection cannot be worked with.
     """
     require_permission(connection, user)
+    require_working(connection)
     failed = Image.objects.filter(platform_connection=connection, status=Image.Status.ERROR)
     with transaction.atomic():
         task = _create(connection, user, TaskSettings.chosen_by(user, connection), scanned_at=timezone.now())
@@ -99,6 +101,18 @@ def require_permission(connection: PlatformConnection, user: User) -> None:
     decidable = PlatformConnection.objects.decidable_by(user).filter(pk=connection.pk)
     if not (user.can(Ability.GENERATE) and decidable.exists()):
         raise TaskNotAllowed(_("You may not start or stop tasks for this account."))
+
+
+def require_working(connection: PlatformConnection) -> None:
+    """Raises TaskRefused while the connection is switched off, or its server does not accept the access token."""
+    now = PlatformConnection.objects.only("is_active", "attention", "attention_about").get(pk=connection.pk)
+    if not now.is_active:
+        raise TaskRefused(_("This connection is switched off. Connect the account again first."))
+    if now.attention and now.attention_about == AttentionAbout.CREDENTIALS:
+        raise TaskRefused(
+            _("%(reason)s Connect the account again, or test the connection, and then start.")
+            % {"reason": now.attention}
+        )
 
 
 def _create(connection: PlatformConnection, user: User, wishes: TaskSettings, **values: Any) -> CaptionGenerationTask:
@@ -121,7 +135,7 @@ def _create(connection: PlatformConnection, user: User, wishes: TaskSettings, **
 @transaction.atomic
 def _cancel(task: CaptionGenerationTask, user: User | None, reason: str) -> None:
     active = CaptionGenerationTask.objects.active().filter(pk=task.pk)
-    if not lifecycle.end(task, active, TaskStatus.CANCELLED, reason or None):
+    if not lifecycle.close(task, active, TaskStatus.CANCELLED, reason or None):
         raise TaskRefused(_("This task has ended already."))
     audit.record("task_cancelled", actor=user, entity=task, reason=reason)
 

@@ -1,16 +1,21 @@
 """What a task has done, counted in SQL: nothing is added up in memory, so nothing is lost with a worker."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Q
 
 from captions.models import Image
+from platforms.clients.base import UnreadableStatus
 from processing.models import CaptionGenerationTask
+from vedfolnir.lib.text import clean_line
 
 ERRORS_KEPT = 50
 IDS_KEPT = 1000
+IDS_LONGEST = 500  # characters of a remote id that are shown
 
 _OPEN = Q(status=Image.Status.PENDING, captioned_at=None, next_attempt_at__isnull=False)
 
@@ -49,31 +54,72 @@ def figures(task_id: str) -> Figures:
     return Figures(**counted)
 
 
+def has_open_images(task_id: str) -> bool:
+    """Whether any image of the task is still to be drafted: one look at ix_image_batch."""
+    return Image.objects.filter(_OPEN, batch_id=task_id).exists()
+
+
+def in_hand_since(task_id: str, now: datetime) -> datetime | None:
+    """When the oldest picture that a worker holds was taken."""
+    taken = Image.objects.filter(_OPEN, batch_id=task_id, next_attempt_at__gt=now, failures__gt=0)
+    return taken.filter(processing_error=None).order_by("updated_at").values_list("updated_at", flat=True).first()
+
+
+def next_retry(task_id: str, now: datetime) -> Image | None:
+    """The picture that failed and is tried again next; its `processing_error` says why it failed."""
+    later = Image.objects.filter(_OPEN, batch_id=task_id, next_attempt_at__gt=now - timedelta(minutes=1))
+    waiting = later.exclude(processing_error=None).order_by("next_attempt_at")
+    return waiting.only("processing_error", "next_attempt_at").first()
+
+
 def errors(task_id: str, limit: int = ERRORS_KEPT) -> list[Image]:
     """The images of a task that came to nothing, with their posts, latest first."""
     failed = Image.objects.filter(batch_id=task_id, status=Image.Status.ERROR)
     return list(failed.select_related("post").order_by("-pk")[:limit])
 
 
+def noted_by_scan(posts: int, skipped: int, unreadable: Sequence[UnreadableStatus]) -> dict[str, Any]:
+    """`results_json` of a task that has read its account."""
+    return {
+        "posts_processed": posts,
+        "skipped_existing": skipped,
+        "posts_unreadable": len(unreadable),
+        "error_details": [
+            {"post_id": clean_line(odd.id, IDS_LONGEST), "post_url": odd.url, "error": odd.reason}
+            for odd in unreadable[:ERRORS_KEPT]
+        ],
+    }
+
+
 def scan_results(task: CaptionGenerationTask) -> dict[str, Any]:
-    """What the scan has noted in `results_json` so far."""
+    """What the scan has counted in `results_json` so far."""
     stored = json.loads(task.results_json) if task.results_json else {}
-    return {name: stored.get(name, 0) for name in ("posts_processed", "skipped_existing")}
+    return {name: stored.get(name, 0) for name in ("posts_processed", "skipped_existing", "posts_unreadable")}
+
+
+def unreadable_posts(task: CaptionGenerationTask) -> list[dict[str, str]]:
+    """The posts that the scan passed over: `post_id`, `post_url` (both may be empty), `error`; ERRORS_KEPT at most."""
+    stored = json.loads(task.results_json) if task.results_json else {}
+    return [detail for detail in stored.get("error_details", []) if "image_id" not in detail]
 
 
 def results(task: CaptionGenerationTask, counted: Figures, seconds: float) -> dict[str, Any]:
     """`results_json` of a task that has ended, by the documented names."""
     drafted = Image.objects.filter(batch_id=task.pk, captioned_at__isnull=False).order_by("pk")
+    scan = scan_results(task)
     return {
         "task_id": task.pk,
-        **scan_results(task),
+        **scan,
         "images_processed": counted.made,
         "captions_generated": counted.drafted,
-        "errors_count": counted.failed,
+        "errors_count": counted.failed + scan["posts_unreadable"],
         "processing_time_seconds": round(seconds, 3),
         "error_details": [
-            {"image_id": image.pk, "post_url": image.post.post_url, "error": image.processing_error}
-            for image in errors(task.pk)
+            *unreadable_posts(task),
+            *(
+                {"image_id": image.pk, "post_url": image.post.post_url, "error": image.processing_error}
+                for image in errors(task.pk)
+            ),
         ],
         "generated_image_ids": list(drafted.values_list("pk", flat=True)[:IDS_KEPT]),
     }

@@ -17,7 +17,7 @@ from processing.models import CaptionGenerationTask
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT = "worker-heartbeat"
+HEARTBEAT, PUBLISHED = "worker-heartbeat", "worker-published"
 HEARTBEAT_LATE = 60.0  # seconds; beat sends one every ten
 DUE_LATE = timedelta(minutes=10)
 
@@ -30,6 +30,11 @@ class Check:
 
 def note_heartbeat() -> None:
     cache.set(HEARTBEAT, time.time(), timeout=None)
+
+
+def note_publication() -> None:
+    """A worker has come to an end with a publication."""
+    cache.set(PUBLISHED, time.time(), timeout=None)
 
 
 def checks() -> dict[str, Check]:
@@ -70,16 +75,27 @@ def check_worker() -> Check:
 
 
 def check_queue() -> Check:
-    """A worker that is deaf looks alive; that nothing due is taken does not. Drafts may queue while some are made."""
+    """A worker that is deaf looks alive; that nothing due is taken does not. What moves may be as long as it likes."""
     now = timezone.now()
-    waiting = [
-        _age(now, CaptionGenerationTask.objects.due(now).order_by("next_attempt_at")),
-        _age(now, Publication.objects.due(now).order_by("next_attempt_at")),
-    ]
-    if not Image.objects.awaiting_review().filter(captioned_at__gte=now - DUE_LATE).exists():
+    waiting = [_age(now, CaptionGenerationTask.objects.due(now).order_by("next_attempt_at"))]
+    if not _publications_move(now):
+        waiting.append(_age(now, Publication.objects.due(now).order_by("next_attempt_at")))
+    if not _drafts_move(now):
         waiting.append(_age(now, Image.objects.due(now).order_by("next_attempt_at")))
     oldest = max(waiting)
     return Check(oldest <= DUE_LATE, f"oldest due row {oldest.total_seconds():.0f} s")
+
+
+def _publications_move(now: datetime) -> bool:
+    latest = cache.get(PUBLISHED)
+    recent = latest is not None and time.time() - float(latest) <= DUE_LATE.total_seconds()
+    return recent or Publication.objects.writing(now).exists()
+
+
+def _drafts_move(now: datetime) -> bool:
+    """Drafts come, or a picture is in a worker's hands or waits for another attempt (an outage is the engine's)."""
+    taken = Image.objects.undrafted().filter(next_attempt_at__gt=now)
+    return taken.exists() or Image.objects.awaiting_review().filter(captioned_at__gte=now - DUE_LATE).exists()
 
 
 def _age(now: datetime, due: models.QuerySet[Any]) -> timedelta:

@@ -2,7 +2,9 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from django.db import transaction
@@ -13,8 +15,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from captions import drafts
+from captions.models import Image
+from platforms.clients.base import UnreadableStatus
+from platforms.models import PlatformConnection
 from processing import backoff, leases
-from processing.figures import Figures, figures, results
+from processing.figures import (
+    Figures,
+    figures,
+    has_open_images,
+    in_hand_since,
+    next_retry,
+    noted_by_scan,
+    results,
+)
 from processing.models import CaptionGenerationTask, ProcessingRun, RunStatus, TaskQuerySet, TaskStatus
 from vedfolnir.lib.deadlocks import again_after_deadlock
 
@@ -22,7 +35,9 @@ logger = logging.getLogger(__name__)
 
 FAILURES_MOST = 8
 RETRY_FIRST, RETRY_MOST = timedelta(seconds=15), timedelta(minutes=15)
-PROGRESS_EVERY = timedelta(seconds=1)
+PROGRESS_EVERY, PICTURES_A_SECOND = timedelta(seconds=1), 10_000  # counting those of a large task takes a while
+BUSY_FOR = timedelta(seconds=20)  # then a page says so
+WITHDRAWN_AT_ONCE, WITHDRAW_SECONDS = 1000, 2.0
 
 
 def claim(task_id: str) -> CaptionGenerationTask | None:
@@ -85,6 +100,7 @@ def reopen(task: CaptionGenerationTask, ended: TaskQuerySet) -> bool:
         "failures": 0,
         "attempts": F("attempts") + 1,
         "progress_percent": 0,
+        "scan_cursor": "",
         "current_step": _("Waiting for a worker"),
     }
     reopened = ended.filter(scanned_at=None).update(status=TaskStatus.QUEUED, **again)
@@ -100,10 +116,18 @@ def held(task: CaptionGenerationTask) -> TaskQuerySet:
 
 
 def keep(task: CaptionGenerationTask, **values: Any) -> None:
-    """Renew the lease and note `values`. Raises LeaseLost when another worker holds it or it was cancelled."""
+    """Renew the lease and note `values`.
+
+    Raises LeaseLost when another worker holds it, it was cancelled, or the connection was switched off.
+    """
     percent = values.pop("progress_percent", 0)
     lease = {"next_attempt_at": timezone.now() + leases.task_lease()}
-    if not held(task).update(**lease, **values, progress_percent=Greatest("progress_percent", Value(percent))):
+    active = PlatformConnection.objects.filter(is_active=True)
+    if (
+        not held(task)
+        .filter(platform_connection__in=active)
+        .update(**lease, **values, progress_percent=Greatest("progress_percent", Value(percent)))
+    ):
         raise leases.LeaseLost
 
 
@@ -113,7 +137,9 @@ def require_held(task: CaptionGenerationTask) -> None:
         raise leases.LeaseLost
 
 
-def scanned(task: CaptionGenerationTask, *, posts: int, images: int, skipped: int) -> None:
+def scanned(
+    task: CaptionGenerationTask, *, posts: int, images: int, skipped: int, unreadable: Sequence[UnreadableStatus] = ()
+) -> None:
     """The account has been read: from here on the images say how far the task is. Raises LeaseLost."""
     now = timezone.now()
     values = {
@@ -122,7 +148,7 @@ def scanned(task: CaptionGenerationTask, *, posts: int, images: int, skipped: in
         "failures": 0,
         "images_found": images,
         "current_step": _step(Figures(images, 0, 0, images)),
-        "results_json": json.dumps({"posts_processed": posts, "skipped_existing": skipped}),
+        "results_json": json.dumps(noted_by_scan(posts, skipped, unreadable)),
         "progress_percent": Greatest("progress_percent", Value(10)),
     }
     if not held(task).update(**values):
@@ -151,51 +177,71 @@ def fail(task: CaptionGenerationTask, reason: str) -> bool:
     return end(task, held(task), TaskStatus.FAILED, reason)
 
 
-def note_progress(task_id: str, *, only_when_due: bool = False) -> None:
-    """Bring the row of a scanned task up to date, at most once in PROGRESS_EVERY, or complete it.
+def note_progress(task_id: str) -> None:
+    """Complete a scanned task whose images are done, or bring its row up to date when that is due.
 
-    `only_when_due` saves the counting in between; then a task may be complete a moment before it is said.
+    The row says why a picture waits, too, and since when the engine has been busy with one.
     """
     now = timezone.now()
     running = CaptionGenerationTask.objects.filter(pk=task_id, status=TaskStatus.RUNNING, scanned_at__isnull=False)
     task = running.first()
-    if task is None or (only_when_due and task.next_attempt_at is not None and task.next_attempt_at > now):
+    if task is None:
         return
-    counted = figures(task_id)
-    if not counted.left:
+    if not has_open_images(task_id):
         end(task, running.filter(attempts=task.attempts), TaskStatus.COMPLETED)
         return
-    running.filter(attempts=task.attempts, next_attempt_at__lte=now).update(
-        next_attempt_at=now + PROGRESS_EVERY,
+    if task.next_attempt_at is not None and task.next_attempt_at > now:
+        return
+    # Whoever moves the time on counts; the others need not.
+    pace = PROGRESS_EVERY + timedelta(seconds=task.images_found / PICTURES_A_SECOND)
+    if not running.filter(attempts=task.attempts, next_attempt_at__lte=now).update(next_attempt_at=now + pace):
+        return
+    counted = figures(task_id)
+    running.filter(attempts=task.attempts).update(
         images_found=counted.found,
         images_done=counted.done,
         progress_percent=Greatest("progress_percent", Value(counted.percent)),
-        current_step=_step(counted),
+        current_step=_step(counted, in_hand_since(task_id, now)),
+        error_message=_why_a_picture_waits(next_retry(task_id, now)),
     )
 
 
-def end(task: CaptionGenerationTask, still: TaskQuerySet, status: TaskStatus, reason: str | None = None) -> bool:
-    """Close the task and its run if it is `still` as the caller believes; False, and nothing changed, otherwise.
+def end_if_switched_off(task_id: str) -> bool:
+    """End an active task whose connection rests by now."""
+    resting = PlatformConnection.objects.filter(is_active=False)
+    still = CaptionGenerationTask.objects.active().filter(pk=task_id, platform_connection__in=resting)
+    task = still.first()
+    return task is not None and end(task, still, TaskStatus.CANCELLED, _("The connection was switched off."))
 
-    Open requests for drafts are withdrawn: in the name of a task that has ended nothing more is made.
-    """
-    return again_after_deadlock(lambda: _end(task, still, status, reason))
+
+def end(task: CaptionGenerationTask, still: TaskQuerySet, status: TaskStatus, reason: str | None = None) -> bool:
+    """Close the task and begin to withdraw its open requests for drafts; see `close`. Not inside a transaction."""
+    ended = again_after_deadlock(lambda: close(task, still, status, reason))
+    if ended:
+        withdraw(task.pk)
+    return ended
 
 
 @transaction.atomic
-def _end(task: CaptionGenerationTask, still: TaskQuerySet, status: TaskStatus, reason: str | None) -> bool:
+def close(task: CaptionGenerationTask, still: TaskQuerySet, status: TaskStatus, reason: str | None = None) -> bool:
+    """Close the task and its run if it is `still` as the caller believes; False, and nothing changed, otherwise.
+
+    In the name of a task that has ended nothing more is made: call `withdraw` once this is committed. If nobody does,
+    the sweep finds it.
+    """
     now = timezone.now()
-    if not still.update(status=status, completed_at=now, next_attempt_at=None, error_message=reason):
+    left = None if status == TaskStatus.COMPLETED else now
+    if not still.update(status=status, completed_at=now, next_attempt_at=left, error_message=reason):
         return False
-    drafts.withdraw(task.pk)
     counted = figures(task.pk)
-    logger.info("task %s: %s: %s", task.pk, status, _outcome(counted))
     outcome = results(task, counted, _seconds(task.started_at, now))
+    came_of_it = _outcome(outcome["captions_generated"], outcome["errors_count"])
+    logger.info("task %s: %s: %s", task.pk, status, came_of_it)
     CaptionGenerationTask.objects.filter(pk=task.pk).update(
         results_json=json.dumps(outcome),
         images_found=counted.found,
         images_done=counted.made,
-        current_step=_outcome(counted),
+        current_step=came_of_it,
         **({"progress_percent": 100} if status == TaskStatus.COMPLETED else {}),
     )
     _runs(task.pk).update(
@@ -209,6 +255,27 @@ def _end(task: CaptionGenerationTask, still: TaskQuerySet, status: TaskStatus, r
     return True
 
 
+def withdraw(task_id: str, *, seconds: float = WITHDRAW_SECONDS) -> bool:
+    """Take back what an ended task still asks for, for about `seconds`; True when nothing is left to take back."""
+    until = monotonic() + seconds
+    while again_after_deadlock(lambda: _withdraw_some(task_id)):
+        if monotonic() > until:
+            return False
+    return True
+
+
+@transaction.atomic
+def _withdraw_some(task_id: str) -> bool:
+    """True if there may be more. The lock keeps the task from being taken up again in between."""
+    ended = CaptionGenerationTask.objects.withdrawing().filter(pk=task_id)
+    if not list(ended.select_for_update().values_list("pk")):
+        return False
+    if drafts.withdraw(task_id, most=WITHDRAWN_AT_ONCE):
+        return True
+    ended.update(next_attempt_at=None)
+    return False
+
+
 def _runs(task_id: str) -> Any:
     return ProcessingRun.objects.filter(batch_id=task_id)
 
@@ -217,15 +284,28 @@ def _seconds(started: datetime | None, now: datetime) -> float:
     return (now - started).total_seconds() if started else 0.0
 
 
-def _step(counted: Figures) -> str:
-    return _("Describing: %(done)d of %(found)d pictures") % {"done": counted.done, "found": counted.found}
+def _step(counted: Figures, busy_since: datetime | None = None) -> str:
+    values = {"done": counted.done, "found": counted.found}
+    if busy_since is None or timezone.now() - busy_since < BUSY_FOR:
+        return _("Describing: %(done)d of %(found)d pictures") % values
+    busy = _("Describing: %(done)d of %(found)d pictures; the engine has been busy with one since %(time)s UTC")
+    return busy % {**values, "time": busy_since.strftime("%H:%M:%S")}
+
+
+def _why_a_picture_waits(image: Image | None) -> str | None:
+    if image is None or image.next_attempt_at is None:
+        return None
+    return _("A picture waits for another attempt: %(reason)s; next attempt at %(time)s UTC") % {
+        "reason": (image.processing_error or "").rstrip("."),
+        "time": image.next_attempt_at.strftime("%H:%M:%S"),
+    }
 
 
 def _waiting_until(later: datetime) -> str:
     return _("Waiting; next attempt at %(time)s UTC") % {"time": later.strftime("%H:%M:%S")}
 
 
-def _outcome(counted: Figures) -> str:
-    made = ngettext("%(count)d draft", "%(count)d drafts", counted.drafted) % {"count": counted.drafted}
-    failed = ngettext("%(count)d error", "%(count)d errors", counted.failed) % {"count": counted.failed}
-    return ", ".join([made, *([failed] if counted.failed else [])])
+def _outcome(drafts: int, errors: int) -> str:
+    made = ngettext("%(count)d draft", "%(count)d drafts", drafts) % {"count": drafts}
+    failed = ngettext("%(count)d error", "%(count)d errors", errors) % {"count": errors}
+    return ", ".join([made, *([failed] if errors else [])])

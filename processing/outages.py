@@ -27,7 +27,7 @@ def note() -> timedelta:
 
 def over() -> None:
     """The engine answered."""
-    global _since, _until  # noqa: PLW0603
+    global _since, _until
     with _lock:
         _since, _until = None, 0.0
 

@@ -1,27 +1,29 @@
 """Walking an account for pictures without alt text, page by page, and asking for their drafts."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from time import monotonic
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from captions import drafts, ingest
 from captions.models import Image
-from platforms.clients.base import PlatformClient, Status
+from platforms.clients.base import PlatformClient, Status, UnreadableStatus
 from platforms.models import PlatformConnection
 from platforms.wanted import wants
 from processing import lifecycle, stopping
+from processing.figures import noted_by_scan, unreadable_posts
 from processing.models import CaptionGenerationTask
 from processing.task_settings import TaskSettings
 from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import is_missing
 
 PAGE = 40  # statuses, as servers give them
-WRITE_EVERY = 0.5  # seconds between two progress writes
+CURSOR = CaptionGenerationTask._meta.get_field("scan_cursor").max_length
 
 Item = TypeVar("Item")
 
@@ -34,28 +36,33 @@ class Found:
     posts: int = 0  # that lack alt text and are wanted
     images: int = 0  # whose drafts were asked for
     skipped: int = 0  # pictures with an alt text, a draft or a decision
+    finished: bool = False  # nothing is left to read
+    unreadable: list[UnreadableStatus] = field(default_factory=list)  # posts that were passed over
 
 
-def scan(task: CaptionGenerationTask, client: PlatformClient, *, after_page: Callable[[], object]) -> Found:
+def scan(
+    task: CaptionGenerationTask, client: PlatformClient, *, after_page: Callable[[], object], seconds: float
+) -> Found:
     """Read the account of a task that this worker holds, newest post first, until enough posts lack alt text.
 
-    The lease is renewed with every page. Raises LeaseLost when it is gone (or the task cancelled), Stopping when the
-    process is to end, PlatformUnavailable, PlatformRefused. What was found until then stays.
+    Goes on below the post where an earlier walk of the task stopped, and stops itself after about `seconds`; what
+    was found so far is kept with every page, which renews the lease too. Raises LeaseLost when that is gone (or the
+    task cancelled), Stopping when the process is to end, PlatformUnavailable, PlatformRefused.
     """
     wishes = TaskSettings.of(task)
-    found = Found()
-    pages = _pages(client.statuses(task.platform_connection.account_id))
-    written = 0.0
-    for number, page in enumerate(pages, start=1):
-        if monotonic() - written >= WRITE_EVERY:
-            lifecycle.keep(task, current_step=_step(found), images_found=found.images, progress_percent=min(9, number))
-            written = monotonic()
+    found = _found_so_far(task)
+    until = monotonic() + seconds
+    for page in _pages(client.statuses(task.platform_connection.account_id, max_id=task.scan_cursor or None)):
         _take(task, wishes, page, found)
+        kept = _keep(task, found, page)
         after_page()
         if found.posts >= wishes.max_posts_per_run:
             break
         if len(page) == PAGE:
+            if kept and monotonic() > until:
+                return found
             stopping.pause(wishes.processing_delay)
+    found.finished = True
     return found
 
 
@@ -64,6 +71,9 @@ def look(connection: PlatformConnection, client: PlatformClient, limit: int) -> 
     found = Found()
     for status in client.statuses(connection.account_id):
         found.read += 1
+        if isinstance(status, UnreadableStatus):
+            found.unreadable.append(status)
+            continue
         pictures = [each for _index, each in ingest.pictures(status)] if wants(connection, status) else []
         missing = [each for each in pictures if is_missing(each.description)]
         found.skipped += len(pictures) - len(missing)
@@ -74,16 +84,51 @@ def look(connection: PlatformConnection, client: PlatformClient, limit: int) -> 
     return found
 
 
+def _found_so_far(task: CaptionGenerationTask) -> Found:
+    if not task.scan_cursor:
+        return Found()
+    kept = json.loads(task.results_json or "{}")
+    return Found(
+        read=kept.get("posts_read", 0),
+        posts=kept.get("posts_processed", 0),
+        images=kept.get("images_asked_for", 0),
+        skipped=kept.get("skipped_existing", 0),
+        unreadable=[UnreadableStatus(odd["post_id"], odd["post_url"], odd["error"]) for odd in unreadable_posts(task)],
+    )
+
+
+def _keep(task: CaptionGenerationTask, found: Found, page: list[Status | UnreadableStatus]) -> bool:
+    """Renew the lease, and note how far the walk is: whoever goes on with it starts there, and failures are over.
+
+    False where that cannot be noted, because the server's ids are too long: then a walk starts from the top again.
+    """
+    last_id = next((status.id for status in reversed(page) if status.id), "")
+    noted: dict[str, Any] = {}
+    if fits := 0 < len(last_id) <= (CURSOR or 0):
+        task.failures = 1  # this walk, until it has ended
+        kept = noted_by_scan(found.posts, found.skipped, found.unreadable)
+        kept |= {"posts_read": found.read, "images_asked_for": found.images}
+        noted = {"scan_cursor": last_id, "failures": 1, "results_json": json.dumps(kept)}
+    percent = min(9, 1 + found.read // PAGE)
+    lifecycle.keep(task, current_step=_step(found), images_found=found.images, progress_percent=percent, **noted)
+    return fits
+
+
 def _pages(statuses: Iterable[Item]) -> Iterator[list[Item]]:
     remaining = iter(statuses)
     while page := list(islice(remaining, PAGE)):
         yield page
 
 
-def _take(task: CaptionGenerationTask, wishes: TaskSettings, page: list[Status], found: Found) -> None:
+def _take(
+    task: CaptionGenerationTask, wishes: TaskSettings, page: list[Status | UnreadableStatus], found: Found
+) -> None:
     """Store a page and ask for the drafts of as many posts as are still wanted."""
     connection = task.platform_connection
-    wanted = [status for status in page if wants(connection, status)]
+    for odd in (status for status in page if isinstance(status, UnreadableStatus)):
+        lifecycle.logger.warning("task %s: post %s passed over: %s", task.pk, odd.id or "without an id", odd.reason)
+        found.unreadable.append(odd)
+    wanted = [status for status in page if isinstance(status, Status) and wants(connection, status)]
     stored = ingest.upsert_statuses(connection, wanted)
     chosen, posts = _choose(task, wishes, stored.missing_alt, wishes.max_posts_per_run - found.posts)
     asked = again_after_deadlock(lambda: _ask(task, wishes, chosen)) if wishes.describe else 0

@@ -7,15 +7,18 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 
-from captions.models import Image
-from processing import doorbells, health, lifecycle, stopping, sweeping
-from processing.describing import caption_image
+from captions.models import Image, Publication
+from processing import doorbells, health, lifecycle, outages, stopping, sweeping
+from processing.describing import Result, caption_image
+from processing.models import CaptionGenerationTask
+from processing.publishing import Result as Published
 from processing.publishing import publish_publication
 from processing.running import run_task as run
 
 logger = logging.getLogger(__name__)
 
 BUDGET = 60.0  # seconds after which a message hands on what is left of it
+SETTLED = (Published.POSTED, Published.UNDONE, Published.REFUSED)
 
 
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
@@ -30,27 +33,47 @@ def show_signs_of_life(**_: Any) -> None:
 
 @shared_task(name="processing.tasks.run_task")  # type: ignore[untyped-decorator]
 def run_task(task_id: str) -> None:
-    run(task_id, after_page=sweeping.ring_images)
+    if run(task_id, after_page=sweeping.ring_images, seconds=BUDGET):
+        doorbells.task(task_id)
 
 
 @shared_task(name="processing.tasks.caption_images")  # type: ignore[untyped-decorator]
 def caption_images(ids: list[int]) -> None:
     """Draft these images as far as the time goes; the sweep, or the end of this message, rings for the others."""
     until = time.monotonic() + BUDGET
-    task_of = dict(Image.objects.filter(pk__in=ids).values_list("pk", "batch_id"))
+    task_of = _wanted(ids)
+    touched = set[str]()
     for pk, task_id in task_of.items():
-        if stopping.asked() or time.monotonic() > until:
+        if outages.lasts():
             break
-        caption_image(pk)
-        lifecycle.note_progress(task_id, only_when_due=True)
-    for task_id in set(task_of.values()):
-        lifecycle.note_progress(task_id)
-    sweeping.ring_images()
+        if stopping.asked() or time.monotonic() > until:
+            touched.add(task_id)
+            break
+        if caption_image(pk) != Result.NOT_DUE:
+            touched.add(task_id)
+            lifecycle.note_progress(task_id)
+    if touched:
+        # A message that found nothing to do rings for nothing, or such messages would go round for ever.
+        sweeping.ring_images()
+
+
+def _wanted(ids: list[int]) -> dict[int, str]:
+    """The images by the tasks that asked for them, without those whose task has ended and is being withdrawn."""
+    task_of = dict(Image.objects.filter(pk__in=ids).order_by("pk").values_list("pk", "batch_id"))
+    ended = set(
+        CaptionGenerationTask.objects.withdrawing().filter(pk__in=set(task_of.values())).values_list("pk", flat=True)
+    )
+    return {pk: task_id for pk, task_id in task_of.items() if task_id not in ended}
 
 
 @shared_task(name="processing.tasks.publish")  # type: ignore[untyped-decorator]
 def publish(publication_id: int) -> None:
-    publish_publication(publication_id)
+    """Do what one publication asks for, then ring for the next one of the same account."""
+    account = Publication.objects.filter(pk=publication_id).values_list("platform_connection", flat=True).first()
+    result = publish_publication(publication_id)
+    if result in SETTLED and account is not None:
+        health.note_publication()
+        sweeping.ring_next_publication(account)
 
 
 @shared_task(name="processing.tasks.sweep")  # type: ignore[untyped-decorator]

@@ -1,6 +1,6 @@
 """The dashboard and the pages of tasks: they translate HTTP, `processing.actions` decides."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -15,9 +15,10 @@ from accounts.http import SignedInRequest
 from platforms.models import PlatformConnection
 from processing import actions
 from processing.dashboard import cards, counts, decidable_ids
-from processing.figures import errors, figures
+from processing.figures import errors, figures, unreadable_posts
 from processing.models import CaptionGenerationTask
 from processing.progress import Progress, Seen
+from vedfolnir.lib.numbers import row_number
 
 PAGE = 50
 ERRORS_SHOWN = 20
@@ -52,6 +53,7 @@ def task_detail(request: SignedInRequest, pk: str) -> HttpResponse:
         "progress": Progress.of(task),
         "figures": figures(task.pk),
         "errors": errors(task.pk, ERRORS_SHOWN),
+        "unreadable": unreadable_posts(task)[:ERRORS_SHOWN],
         "may_change": bool(decidable_ids(request.user, [task.platform_connection_id])),
     }
     return render(request, "processing/task.html", context)
@@ -115,7 +117,9 @@ def cancel(request: SignedInRequest, pk: str) -> HttpResponse:
     except actions.TaskRefused as error:
         messages.warning(request, str(error))
     else:
-        messages.success(request, _("The task was cancelled. Drafts that are there stay."))
+        messages.success(
+            request, _("The task was cancelled. Drafts that are there stay; pictures in hand may still be finished.")
+        )
     return redirect("tasks:detail", pk=pk)
 
 
@@ -138,15 +142,14 @@ def _visible_task(request: SignedInRequest, pk: str) -> CaptionGenerationTask:
 
 
 def _named_connection(request: SignedInRequest) -> PlatformConnection:
-    named = request.POST.get("connection", "")
-    pk = int(named) if named.isascii() and named.isdecimal() and len(named) < 19 else 0
-    return get_object_or_404(PlatformConnection.objects.visible_to(request.user), pk=pk)
+    named = row_number(request.POST.get("connection", ""))
+    return get_object_or_404(PlatformConnection.objects.visible_to(request.user), pk=named)
 
 
 def _moment(text: str) -> datetime | None:
-    """A time with its zone, or None for anything else."""
+    """A time with its zone, as UTC; None for anything else, such as one whose UTC has no year 1 to 9999."""
     try:
         moment = parse_datetime(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment is not None and moment.tzinfo is not None else None

@@ -53,21 +53,26 @@ class ImageQuerySet(TouchingQuerySet["Image"]):
         """Oldest draft first; (captioned_at, id) is the keyset and ends the indexes that serve it."""
         return self.order_by("captioned_at", "id")
 
-    def undecided(self) -> Self:
-        """What still holds back the publication of its post."""
-        return self.filter(status=Image.Status.PENDING)
+    def holding_back(self) -> Self:
+        """What the publication of its post waits for: what awaits review, and what a draft is asked for.
+
+        What nobody asked a draft for, or not any more, could hold it back for ever.
+        """
+        expected = Q(captioned_at__isnull=False) | Q(next_attempt_at__isnull=False)
+        return self.filter(expected, status=Image.Status.PENDING)
 
     def due(self, now: datetime | None = None) -> Self:
         """Undrafted images that a task asked for and that no worker holds."""
         return self.undrafted().filter(next_attempt_at__lte=now or timezone.now())
 
     def claim(self, pk: int, lease: timedelta) -> bool:
-        """Take a due image for one worker; False if another got there first.
+        """Take a due image for one worker; False if another got there first, or the connection is switched off.
 
         Pushing `next_attempt_at` forward is the lease: if the worker dies, the image falls due again by itself.
         """
         taken = {"next_attempt_at": timezone.now() + lease, "attempts": F("attempts") + 1}
-        return self.due().filter(pk=pk).update(**taken) == 1
+        active = PlatformConnection.objects.filter(is_active=True)
+        return self.due().filter(pk=pk, platform_connection__in=active).update(**taken) == 1
 
     def held(self, pk: int, attempts: int) -> Self:
         """The image as long as this attempt is the latest: what a worker that outlived its lease cannot match."""

@@ -11,10 +11,11 @@ from django.test import override_settings
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from captions.models import Image
+from captions.models import Image, Publication
 from platforms.models import PlatformConnection
 from processing import doorbells, health, sweeping, tasks
 from processing.models import CaptionGenerationTask
+from processing.publishing import leases as publishing_leases
 from processing.tests import cast
 from processing.tests.tasks_case import TasksCase
 
@@ -91,6 +92,37 @@ class SweepTests(Rung):
                 sweeping.sweep()
         assert (doorbells.waiting(doorbells.CAPTIONS) or 0) <= sweeping.MESSAGES
         assert (doorbells.waiting(doorbells.IO) or 0) <= sweeping.MESSAGES
+
+    def test_what_waits_in_the_queue_is_not_rung_for_again(self) -> None:
+        self.sandbox.add_status(pictures=4 * sweeping.CHUNK)
+        self.run_task(self.start())
+        ids = list(Image.objects.order_by("pk").values_list("pk", flat=True))
+        for _number in range(3):
+            with self.captureOnCommitCallbacks(execute=True):
+                sweeping.ring_images()
+        rung = [argument for name, argument in self.messages() if name == "caption_images"]
+        assert [pk for chunk in rung for pk in chunk] == ids
+
+    def test_one_account_does_not_keep_the_others_from_publishing(self) -> None:
+        other = cast.connect(cast.make_user("otto"), self.sandbox)
+        large = [self.queued(self.connection) for _number in range(3)]
+        small = self.queued(other)
+        assert self.sweep() == [("publish", large[0].pk), ("publish", small.pk)]
+        with self.captureOnCommitCallbacks(execute=True):
+            tasks.publish(large[0].pk)
+        assert self.messages() == [("publish", large[1].pk)]
+
+    def test_an_account_that_is_written_to_is_not_rung_for(self) -> None:
+        first, _second = self.queued(self.connection), self.queued(self.connection)
+        assert publishing_leases.claim(first.pk) is not None
+        assert self.sweep() == []
+
+    def queued(self, connection: PlatformConnection) -> Publication:
+        """A publication that is due, of a new post."""
+        post, images = cast.drafted_post(connection, self.sandbox, self.sandbox.add_status())
+        cast.approve_all(images, connection.user)
+        self.messages()
+        return Publication.objects.get(post=post)
 
     def test_without_a_broker_starting_a_task_still_works(self) -> None:
         with (
@@ -169,6 +201,28 @@ class HealthTests(Rung):
         assert not health.check_queue().ok
         with mock.patch("processing.describing.current_chain", return_value=self.engine):
             tasks.caption_images([Image.objects.order_by("pk")[0].pk])
+        assert health.check_queue().ok
+
+    def test_a_long_queue_of_publications_is_fine_as_long_as_it_moves(self) -> None:
+        for _number in range(2):
+            _post, images = cast.drafted_post(self.connection, self.sandbox, self.sandbox.add_status())
+            cast.approve_all(images, self.owner)
+        Publication.objects.update(next_attempt_at=timezone.now() - timedelta(hours=1))
+        assert not health.check_queue().ok
+        tasks.publish(Publication.objects.order_by("pk")[0].pk)
+        assert Publication.objects.due().exists()
+        assert health.check_queue().ok
+
+    def test_pictures_that_wait_for_their_engine_are_no_deaf_worker(self) -> None:
+        self.sandbox.add_status(pictures=2)
+        task = self.run_task(self.start())
+        CaptionGenerationTask.objects.filter(pk=task.pk).update(next_attempt_at=timezone.now())
+        tried, other = Image.objects.order_by("pk")
+        Image.objects.filter(pk=other.pk).update(next_attempt_at=timezone.now() - timedelta(hours=1))
+        assert not health.check_queue().ok
+        Image.objects.filter(pk=tried.pk).update(
+            next_attempt_at=timezone.now() + timedelta(minutes=5), processing_error="Ollama does not answer."
+        )
         assert health.check_queue().ok
 
     def test_a_broker_that_is_gone_is_said_without_details(self) -> None:

@@ -2,14 +2,16 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AuditLog
 from accounts.roles import Role
 from captions import actions as decisions
 from captions.models import Image, Post
-from platforms.clients import client_for
-from platforms.clients.base import PlatformClient, Status
+from platforms import actions as platforms
+from platforms.clients import client_for, entities
+from platforms.clients.base import PlatformClient, Status, UnreadableStatus
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import Picture
 from processing import actions, leases, lifecycle, stopping
@@ -17,6 +19,23 @@ from processing.models import CaptionGenerationTask, CaptionGenerationUserSettin
 from processing.running import run_task
 from processing.tests import cast
 from processing.tests.tasks_case import FakeEngine, TasksCase
+
+
+class Listing:
+    """Stands at the outside edge: an account whose server sends these posts."""
+
+    def __init__(self, posts: list[Any]) -> None:
+        self.posts = posts
+
+    def statuses(self, account_id: str, *, max_id: str | None = None) -> Iterator[Status | UnreadableStatus]:
+        return map(entities.status_or_why_not, self.posts)
+
+    def close(self) -> None:
+        pass
+
+
+def listing(posts: list[Any]) -> Any:
+    return lambda _connection: Listing(posts)
 
 
 class WholeWayTests(TasksCase):
@@ -171,8 +190,8 @@ class CancelTests(TasksCase):
             def __init__(self, client: PlatformClient) -> None:
                 self.client = client
 
-            def statuses(self, account_id: str) -> Iterator[Status]:
-                for status in self.client.statuses(account_id):
+            def statuses(self, account_id: str, *, max_id: str | None = None) -> Iterator[Status | UnreadableStatus]:
+                for status in self.client.statuses(account_id, max_id=max_id):
                     yield status
                     CaptionGenerationTask.objects.active().filter(pk=task.pk).update(status="cancelled")
 
@@ -327,9 +346,55 @@ class TroubleTests(TasksCase):
         assert Image.objects.undrafted().count() == 40
         assert not Image.objects.due().exists()
         self.sandbox.clear_faults()
+        with self.assertRaisesRegex(actions.TaskRefused, "test the connection"):
+            actions.requeue_task(task, self.owner)
+        platforms.test_connection(self.connection, self.owner)
         actions.requeue_task(task, self.owner)
         assert self.complete(task).status == CaptionGenerationTask.Status.COMPLETED
         assert Image.objects.awaiting_review().count() == 60
+
+    def test_one_odd_post_does_not_stop_the_scan_and_is_counted(self) -> None:
+        good = self.sandbox.status(self.sandbox.add_status("Good."))
+        odd = {**good, "id": 77, "created_at": None, "url": "https://social.example/@demo/77"}
+        task = self.start()
+        with self.assertLogs("processing.lifecycle", level="WARNING") as logged:
+            self.run_task(task, client_factory=listing([odd, good, {"id": "\x1b[2J"}]))
+        assert "post 77 passed over" in logged.output[0]
+        self.describe_due()
+        self.run_task(task)
+        assert task.status == CaptionGenerationTask.Status.COMPLETED
+        assert task.current_step == "1 draft, 2 errors"
+        results = json.loads(task.results_json or "")
+        assert (results["captions_generated"], results["posts_unreadable"], results["errors_count"]) == (1, 2, 2)
+        first, second = results["error_details"]
+        assert (first["post_id"], first["post_url"]) == ("77", "https://social.example/@demo/77")
+        assert "created_at" in first["error"]
+        assert second["post_id"] == "[2J"
+        assert ProcessingRun.objects.get().errors_count == 2
+        self.client.force_login(self.owner)
+        page = self.client.get(reverse("tasks:detail", args=[task.pk])).content.decode()
+        assert "https://social.example/@demo/77" in page
+        assert "status.created_at" in page
+
+    def test_what_was_passed_over_is_remembered_when_the_task_is_taken_up_again(self) -> None:
+        good = self.sandbox.status(self.sandbox.add_status("Good."))
+        task = self.run_task(self.start(), client_factory=listing([{"id": "77"}, good]))
+        actions.cancel_task(task, self.owner)
+        task.refresh_from_db()
+        actions.requeue_task(task, self.owner)
+        self.describe_due()
+        self.run_task(task)
+        results = json.loads(task.results_json or "")
+        assert (results["errors_count"], len(results["error_details"])) == (1, 1)
+
+    def test_a_token_that_lacks_a_permission_holds_the_account(self) -> None:
+        PlatformConnection.objects.update(access_token=self.sandbox.issue_token(scopes="write"))
+        self.connection.refresh_from_db()
+        task = self.run_task(self.start())
+        assert task.status == CaptionGenerationTask.Status.FAILED
+        self.connection.refresh_from_db()
+        assert "read:statuses" in (self.connection.attention or "")
+        assert self.connection.attention_about == "credentials"
 
     def test_an_instance_that_answers_web_pages_is_a_state_with_a_reason(self) -> None:
         self.sandbox.fault("html", path_prefix="/api/v1/accounts", times=None)
