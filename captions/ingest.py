@@ -6,6 +6,7 @@ Idempotent: the same statuses again change nothing. What a person wrote or decid
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -18,9 +19,10 @@ from django.utils.translation import gettext as _
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, settle_waiting_publications
 from platforms.clients.base import Attachment, Status
+from platforms.clients.entities import followable
 from platforms.models import PlatformConnection
 from vedfolnir.lib.deadlocks import again_after_deadlock
-from vedfolnir.lib.text import is_missing, strip_html
+from vedfolnir.lib.text import clean_line, is_missing, strip_html
 
 CHUNK = 500  # statuses per transaction
 Row = TypeVar("Row", bound=models.Model)
@@ -89,25 +91,34 @@ def _upsert_posts(connection: PlatformConnection, by_key: Mapping[str, Status]) 
 
 
 def _post_values(connection: PlatformConnection, status: Status) -> dict[str, Any]:
-    posted_at = parse_datetime(status.created_at) if status.created_at else None
     return {
         "full_post_id": column_id(status.id, 500)[1],
         "author_id": status.account_id[:200],
-        # People will follow it: a cut address would lead elsewhere, another scheme could be code.
-        "post_url": status.url if len(status.url) <= 500 and status.url.startswith(("https://", "http://")) else "",
+        "post_url": followable(status.url),
         "uri": status.uri,
         "post_content": strip_html(status.content),
         "visibility": status.visibility[:20],
         "spoiler_text": status.spoiler_text,
         "sensitive": status.sensitive,
         "language": (status.language or "")[:20],
-        "posted_at": posted_at if posted_at is None or timezone.is_aware(posted_at) else timezone.make_aware(posted_at),
+        "posted_at": _moment(status.created_at),
         "edited_at": status.edited_at[:40],
         "has_poll": status.poll is not None,
         "attachment_count": len(status.attachments),
         "platform_type": connection.platform_type,
         "instance_url": connection.instance_url,
     }
+
+
+def _moment(text: str) -> datetime | None:
+    """A time that every database can store; None for one that is not on any calendar."""
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        return None
+    if moment is None or not 1000 < moment.year < 9999:
+        return None
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
 
 
 def _refresh(connection: PlatformConnection, posts: Mapping[str, Post], by_key: Mapping[str, Status]) -> None:
@@ -162,7 +173,7 @@ def _new_image(connection: PlatformConnection, key: str, post: Post, index: int,
         image_post_id=key,
         full_image_post_id=column_id(attachment.id, 100)[1],
         attachment_index=index,
-        original_filename=unquote(urlsplit(attachment.url).path.rpartition("/")[2])[:200] or None,
+        original_filename=_filename(attachment.url),
         original_caption=attachment.description,
         remote_alt_text=attachment.description,
         original_post_date=post.posted_at,
@@ -170,6 +181,15 @@ def _new_image(connection: PlatformConnection, key: str, post: Post, index: int,
         height=attachment.height,
         **_addresses(attachment),
     )
+
+
+def _filename(url: str) -> str | None:
+    """The last part of the address, for people to read; None when there is none."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return None
+    return clean_line(unquote(path.rpartition("/")[2]), 200) or None
 
 
 def _addresses(attachment: Attachment) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Which posts of a connected account a scan takes."""
 
 import re
+import unicodedata
 
 from platforms.clients.base import Status
 from platforms.models import PlatformConnection
@@ -33,5 +34,10 @@ def wants(connection: PlatformConnection, status: Status) -> bool:
 
 def _tags(status: Status) -> set[str]:
     """The tags that the server names, and those in the text: not every server lists them."""
-    written = f"{strip_html(status.content)} {status.spoiler_text}"
-    return {tag.lower() for tag in (*status.tags, *_HASHTAG.findall(written))}
+    written = _plain(f"{strip_html(status.content)} {status.spoiler_text}")
+    return {_plain(tag) for tag in status.tags} | set(_HASHTAG.findall(written))
+
+
+def _plain(text: str) -> str:
+    """Upper and lower case, full-width and other forms of a letter (or of "#") made one, as servers do with tags."""
+    return unicodedata.normalize("NFKC", text).casefold()

@@ -12,10 +12,11 @@ from platforms.clients.base import PlatformError
 from platforms.lookup import ConnectionNotFound, find_connection
 from platforms.models import PlatformConnection
 from processing import actions, scanning
-from processing.figures import errors
+from processing.figures import errors, figures, unreadable_posts
 from processing.models import CaptionGenerationTask, TaskStatus
 from processing.task_settings import TaskSettings
 from processing.waiting import work_off
+from vedfolnir.lib.text import clean_line
 
 
 def add_connection(parser: ArgumentParser, *, required: bool = True) -> None:
@@ -90,14 +91,16 @@ class TaskCommand(BaseCommand):
             bar.close()
 
     def _report(self, task: CaptionGenerationTask) -> None:
-        """Raises CommandError when the task or some of its pictures failed."""
+        """Raises CommandError when the task or some of its pictures failed; posts passed over are only named."""
         results = json.loads(task.results_json or "{}")
+        for odd in unreadable_posts(task):
+            self.stderr.write(f"post {odd['post_id']} {odd['post_url']} was passed over: {odd['error']}")
         for image in errors(task.pk):
             self.stderr.write(f"picture {image.pk} of {image.post.post_url}: {image.processing_error}")
         if task.status != TaskStatus.COMPLETED:
             raise CommandError(f"{task.get_status_display()}: {task.error_message or task.current_step}")
         self.stdout.write(f"{results['posts_processed']} posts, {task.current_step}")
-        if failed := results["errors_count"]:
+        if failed := figures(task.pk).failed:
             raise CommandError(f"{failed} pictures came to nothing; the reasons stand above. requeue tries them again.")
 
     def _look(self, connection: PlatformConnection, max_posts: int | None) -> None:
@@ -114,3 +117,5 @@ class TaskCommand(BaseCommand):
             f"{seen.read} posts read: {seen.images} pictures in {seen.posts} posts lack alt text, "
             f"{seen.skipped} pictures have one."
         )
+        for odd in seen.unreadable:
+            self.stderr.write(f"post {clean_line(odd.id)} {odd.url} would be passed over: {odd.reason}")

@@ -52,6 +52,17 @@ def make_status(pk: str = "1", *attachments: Attachment, **values: Any) -> Statu
     return Status(id=pk, **(given | values))
 
 
+UNREADABLE_TIMES = [
+    "2026-13-45T99:00:00Z",
+    "2026-02-30T10:00:00Z",
+    "2026-11-01T10:00:00+99:00",
+    "yesterday",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+    "",
+]
+
+
 class IngestTests(TestCase):
     connection: PlatformConnection
 
@@ -108,6 +119,30 @@ class IngestTests(TestCase):
     def test_addresses_that_nobody_should_follow_are_left_out(self) -> None:
         upsert_statuses(self.connection, [make_status("1", picture(), url="javascript:alert(1)")])
         assert Post.objects.get().post_url == ""
+
+    def test_what_no_column_takes_does_not_stop_the_others(self) -> None:
+        odd = [
+            make_status("1", replace(picture("a1"), url="http://[bad/x")),
+            *(
+                make_status(str(number), picture(f"b{number}"), created_at=text)
+                for number, text in enumerate(UNREADABLE_TIMES, start=100)
+            ),
+            make_status(
+                "2", picture("c1"), language="x" * 50, visibility="y" * 50, url="https://x.example/" + "z" * 600
+            ),
+            make_status("3", replace(picture("d1"), url="https://files.example/%00%1b[2J.png")),
+            make_status("4", replace(picture("e1"), url="https://files.example/" + "f" * 2000, preview_url="")),
+            make_status("5", picture("f1"), content="<![foo bar]>&#" + "9" * 5000 + ";"),
+        ]
+        done = upsert_statuses(self.connection, [*odd, make_status("6", picture("g1"))])
+        assert done.new_images == len(odd) + 1
+        names = dict(Image.objects.values_list("image_post_id", "original_filename"))
+        assert (names["a1"], names["d1"]) == (None, "[2J.png")
+        assert not Post.objects.filter(post_id__in=[str(100 + n) for n in range(len(UNREADABLE_TIMES))]).exclude(
+            posted_at=None
+        )
+        again = upsert_statuses(self.connection, odd)
+        assert again.new_images == 0
 
     def test_an_emoji_counts_as_missing_and_is_remembered(self) -> None:
         upsert_statuses(self.connection, [make_status("1", picture("a1", "🍕"))])

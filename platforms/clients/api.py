@@ -4,7 +4,7 @@ Their reasons are sentences for the person who looks after the connection, witho
 """
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from platforms.clients.base import CredentialsRefused, PlatformError, PlatformRefused, PlatformUnavailable
 from platforms.clients.limits import Budget, retry_after
 from vedfolnir.lib.outbound import HttpClient, OutboundRefused, OutboundUnavailable, Response, Timeout
-from vedfolnir.lib.text import clean_alt_text
+from vedfolnir.lib.text import clean_line
 
 WORDS = 300  # characters of a server's own explanation that we pass on
 UNAUTHORIZED = frozenset({401})
@@ -111,15 +111,14 @@ class Api:
             raise PlatformUnavailable(_("%(host)s takes too long to answer. Try again later.") % {"host": self.host})
         if self._budget.pause and not from_reserve:
             raise PlatformUnavailable(
-                _("%(host)s allows only so many requests, and they are nearly used up. Work goes on later by itself.")
-                % {"host": self.host},
+                _("%(host)s allows only so many requests, and they are nearly used up.") % {"host": self.host},
                 retry_after=self._budget.pause,
             )
 
     def _failure(self, response: Response, scope: str, bad_token: Collection[int]) -> PlatformError:
         """The exception that an answer of status 3xx to 5xx means."""
         if response.status == 429:
-            reason = _("%(host)s asks us to slow down (status 429). Work goes on later by itself.")
+            reason = _("%(host)s asks us to slow down (status 429).")
         elif response.status >= 500 or response.status == 408:
             reason = _("%(host)s is in trouble (status %(status)s). Try again later.")
         else:
@@ -139,15 +138,15 @@ class Api:
             return self._no_json(response)
         if response.status in (404, 410):
             return NotFound(_("%(host)s does not have what we asked for (status %(status)s). %(words)s") % known)
-        if response.status == 403 and scope and "scope" in self._words(response).casefold():
-            return PlatformRefused(
+        if response.status == 403 and scope and _names_a_scope(response, scope):
+            return CredentialsRefused(
                 _("The access token lacks the permission “%(scope)s”. Make a new one on %(host)s and connect again.")
                 % known
             )
         return PlatformRefused(_("%(host)s refuses what we asked for (status %(status)s). %(words)s") % known)
 
     def _redirected(self, response: Response) -> PlatformRefused:
-        other = urlsplit(urljoin(response.url, response.headers.get("Location", ""))).netloc
+        other = _host_of_redirect(response)
         if other and other != self.host:
             known = {"host": self.host, "other": other}
             return PlatformRefused(
@@ -168,13 +167,7 @@ class Api:
 
     def _words(self, response: Response) -> str:
         """The server's own explanation, cleaned and cut; it is shown as text, never as HTML."""
-        try:
-            data = response.json()
-        except OutboundRefused:
-            return ""
-        said = data.get("error_description") or data.get("error") if isinstance(data, dict) else None
-        words = " ".join(clean_alt_text(said).split()) if isinstance(said, str) else ""
-        return words if len(words) <= WORDS else words[:WORDS] + "…"
+        return clean_line(next(_said(response), ""), WORDS)
 
     def close(self) -> None:
         self._http.close()
@@ -184,3 +177,32 @@ class Api:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _said(response: Response) -> Iterator[str]:
+    """What the body of an error says, most telling first."""
+    try:
+        data = response.json()
+    except OutboundRefused:
+        return
+    known = [data.get(name) for name in ("error_description", "error", "message")] if isinstance(data, dict) else []
+    yield from (text for text in known if text and isinstance(text, str))
+
+
+def _names_a_scope(response: Response, scope: str) -> bool:
+    """Whether a 403 is about what the token may do, and not about the post.
+
+    Seen: "This action is outside the authorized scopes" (Mastodon), "out_of_scope_for_token" (Takahē), "Insufficient
+    permissions: write:statuses." (Pleroma), and `error="insufficient_scope"` in a header (RFC 6750).
+    """
+    said = " ".join([*_said(response), response.headers.get("WWW-Authenticate", "")]).casefold()
+    return "scope" in said or scope in said
+
+
+def _host_of_redirect(response: Response) -> str:
+    """The host that a redirect leads to; empty when it leads nowhere."""
+    try:
+        netloc = urlsplit(urljoin(response.url, response.headers.get("Location", ""))).netloc
+    except ValueError:
+        return ""
+    return clean_line(netloc.rpartition("@")[2], WORDS)

@@ -89,6 +89,15 @@ class Status:
 
 
 @dataclass(frozen=True)
+class UnreadableStatus:
+    """A post of a list that is not as documented. `reason` is a sentence; `id` and `url` are empty when odd too."""
+
+    id: str
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class StatusSource:
     """The text as its author typed it."""
 
@@ -136,9 +145,10 @@ class PlatformClient(Protocol):
     def instance(self) -> Instance:
         """The server's software and limits."""
 
-    def statuses(self, account_id: str, *, max_id: str | None = None) -> Iterator[Status]:
+    def statuses(self, account_id: str, *, max_id: str | None = None) -> Iterator[Status | UnreadableStatus]:
         """The account's own posts, newest first, each once, without boosts; pages are fetched as one goes on.
 
+        A post that cannot be read stands in its place as an UnreadableStatus, and the walk goes on.
         `max_id` goes on below that post: for a walk that a PlatformUnavailable interrupted.
         """
 

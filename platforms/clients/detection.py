@@ -5,7 +5,7 @@ a name that we do not know, and a version that cannot be read, mean that nothing
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from platforms.clients.api import Api, NotFound
 from platforms.clients.base import Capabilities, Instance, PlatformRefused
 from platforms.clients.entities import Fields
+from vedfolnir.lib.text import clean_line
 
 Said = TypeVar("Said")
 
@@ -30,6 +31,8 @@ MASTODON_ALT_TEXT_LIMIT = 1500  # characters, where the server does not say (`de
 MASTODON_SOURCES = ("https://github.com/mastodon/mastodon", "https://github.com/glitch-soc/mastodon")
 _SCHEMA = re.compile(r"https?://nodeinfo\.diaspora\.software/ns/schema/(2\.\d+)")
 _COMPATIBLE = re.compile(r"\(compatible; ([^\s;()]+)(?: ([^\s;()]+))?")
+_NAMED = re.compile(r"([a-zA-Z][\w.-]*)/(\S*)")
+LONGEST = 100  # characters of a name or a version, the columns' length
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ def detect(api: Api) -> Detected:
     described = _optional(_described, api, refusals)
     if named is None and described is None:
         raise next((told for told in refusals if not isinstance(told, NotFound)), _nobody(api.host))
-    software, version = named or _named_by_instance(described or Fields({}, "instance"))
+    described = described or Fields({}, "instance")
+    software, version = _not_contradicted(named, described) if named else _named_by_instance(described)
     found = _instance(software.lower(), version, described)
     return Detected(found, family_of(found), capabilities_of(found, family_of(found)))
 
@@ -73,16 +77,34 @@ def _nobody(host: str) -> PlatformRefused:
 def _nodeinfo(api: Api) -> tuple[str, str]:
     """Name and version by the newest nodeinfo 2.x document (https://nodeinfo.diaspora.software/protocol).
 
-    Its address may name another host; the path is asked for on this one, so nothing leads us elsewhere.
+    Links that are odd or lead to something else are passed over.
     """
-    links = Fields(api.get("/.well-known/nodeinfo").data, "nodeinfo").objects("links")
-    schemas = [(found.group(1), link) for link in links if (found := _SCHEMA.fullmatch(link.text("rel")))]
-    if not schemas:
+    links = Fields(api.get("/.well-known/nodeinfo").data, "nodeinfo").get("links")
+    documents = [found for link in (links if isinstance(links, list) else []) if (found := _document(link))]
+    if not documents:
         raise PlatformRefused(_("The server has no nodeinfo that we understand."))
-    href = urlsplit(max(schemas, key=lambda schema: schema[0])[1].text("href"))
-    query = f"?{href.query}" if href.query else ""
-    software = Fields(api.get("/" + href.path.lstrip("/") + query).data, "nodeinfo").object("software")
-    return software.text("name"), software.optional_text("version") or ""
+    _schema, path = max(documents)
+    software = Fields(api.get(path).data, "nodeinfo").object("software")
+    if not (name := software.line("name", LONGEST)):
+        raise software.odd("name")
+    return name, software.line("version", LONGEST)
+
+
+def _document(link: Any) -> tuple[str, str] | None:
+    """The schema that a nodeinfo link is for, and where it leads; None if that is nothing for us.
+
+    The address may name another host; the path is asked for on this one, so nothing leads us elsewhere.
+    """
+    rel, href = (link.get("rel"), link.get("href")) if isinstance(link, Mapping) else (None, None)
+    if not isinstance(rel, str) or not isinstance(href, str) or clean_line(href) != href:
+        return None
+    try:
+        address = urlsplit(href)
+    except ValueError:
+        return None
+    query = f"?{address.query}" if address.query else ""
+    found = _SCHEMA.fullmatch(rel)
+    return (found.group(1), "/" + address.path.lstrip("/") + query) if found else None
 
 
 def _described(api: Api) -> Fields:
@@ -98,30 +120,45 @@ def _named_by_instance(described: Fields) -> tuple[str, str]:
 
     Seen: "4.5.0+glitch", "2.7.2 (compatible; Pleroma 2.6)", "takahe/0.11.0", "0.20.0" with a `source_url`.
     """
-    version = described.optional_text("version") or ""
-    if compatible := _COMPATIBLE.search(version):
-        return compatible.group(1), compatible.group(2) or ""
-    name, slash, number = version.partition("/")
-    if slash:
-        return name, number
-    source = str(described.get("source_url") or "").rstrip("/")
+    version = described.line("version", LONGEST)
+    if other := _other_software(version):
+        return other
+    source = described.line("source_url").rstrip("/")
     if source in MASTODON_SOURCES:
         return MASTODON, version
-    return source.rpartition("/")[2], version
+    name = source.rpartition("/")[2]
+    # Somebody's copy, of which nobody knows what was changed: its name must not be the one that we write to.
+    return (f"mastodon from {source}" if name.lower() == MASTODON else name), version
 
 
-def _instance(software: str, version: str, described: Fields | None) -> Instance:
-    described = described or Fields({}, "instance")
+def _other_software(version: str) -> tuple[str, str] | None:
+    """The name and number of a software other than Mastodon in the version that an instance object shows."""
+    found = _COMPATIBLE.search(version) or _NAMED.match(version)
+    if found is None or found.group(1).lower() == MASTODON:
+        return None
+    return found.group(1), found.group(2) or ""
+
+
+def _not_contradicted(named: tuple[str, str], described: Fields) -> tuple[str, str]:
+    """What nodeinfo says, unless it says Mastodon and the API that we would write to says something less."""
+    told = described.line("version", LONGEST)
+    if named[0].lower() != MASTODON:
+        return named
+    if other := _other_software(told):
+        return other
+    return (MASTODON, told) if told and _release(told) < _release(named[1]) else named
+
+
+def _instance(software: str, version: str, described: Fields) -> Instance:
     limits = (
         described.at("configuration", "media_attachments", "description_limit"),
         described.at("description_limit"),  # Pleroma
         MASTODON_ALT_TEXT_LIMIT if software == MASTODON else None,
     )
-    title = described.get("title")
     return Instance(
-        software=software[:100],
-        version=version[:100],
-        title=title if isinstance(title, str) else "",
+        software=clean_line(software, LONGEST),
+        version=version,
+        title=described.line("title", LONGEST),
         alt_text_limit=next((limit for limit in limits if _is_count(limit)), None),
         max_characters=_count(described.at("configuration", "statuses", "max_characters")),
     )

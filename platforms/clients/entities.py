@@ -1,15 +1,23 @@
 """From the JSON of the Mastodon API to our frozen data. What does not look as documented is PlatformRefused.
 
-https://docs.joinmastodon.org/entities/ says which fields are always there and which may be null.
+https://docs.joinmastodon.org/entities/ says which fields are always there and which may be null. Beyond that, a null
+whose meaning is plain (no text, not sensitive) is taken as that.
 """
 
+import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
 
-from platforms.clients.base import Account, Attachment, PlatformRefused, Status, StatusSource
+from platforms.clients.base import Account, Attachment, PlatformRefused, Status, StatusSource, UnreadableStatus
+from vedfolnir.lib.text import clean_line
+
+LONGEST_EDITED_AT = 40  # characters, the columns' length; it is compared, so it cannot be cut
+MOST_ATTACHMENTS = 1000
+LONGEST_URL = 500  # characters of an address that people follow
 
 # NUL does not fit into PostgreSQL's text, half a surrogate pair into nobody's UTF-8.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -21,10 +29,11 @@ class Fields:
     def __init__(self, data: Any, kind: str) -> None:
         self.kind = kind
         if not isinstance(data, Mapping):
-            raise self._odd("")
+            raise self.odd("")
         self._data = data
 
-    def _odd(self, name: str) -> PlatformRefused:
+    def odd(self, name: str) -> PlatformRefused:
+        """The exception that says that this field is not as documented."""
         known = {"what": f"{self.kind}.{name}" if name else self.kind}
         return PlatformRefused(
             _("The server's answer is not what the Mastodon API documents (“%(what)s” is missing or odd).") % known
@@ -37,8 +46,20 @@ class Fields:
     def text(self, name: str) -> str:
         value = self._data.get(name)
         if not isinstance(value, str) or _UNSTORABLE.search(value):
-            raise self._odd(name)
+            raise self.odd(name)
         return value
+
+    def text_or_null(self, name: str) -> str:
+        """A text that some servers send as null when it is empty. It must not be left out."""
+        return "" if self._is_null(name) else self.text(name)
+
+    def _is_null(self, name: str) -> bool:
+        return name in self._data and self._data[name] is None
+
+    def line(self, name: str, length: int | None = None) -> str:
+        """Something for people to read, cleaned to one line; empty when it is not there or no text."""
+        value = self._data.get(name)
+        return clean_line(value, length) if isinstance(value, str) else ""
 
     def optional_text(self, name: str) -> str | None:
         return None if self._data.get(name) is None else self.text(name)
@@ -49,13 +70,14 @@ class Fields:
         if isinstance(value, int) and not isinstance(value, bool):
             return str(value)
         if self.text(name) in ("", ".", ".."):  # dots would climb in a URL's path
-            raise self._odd(name)
+            raise self.odd(name)
         return self.text(name)
 
-    def flag(self, name: str) -> bool:
-        value = self._data.get(name)
+    def flag_or_null(self, name: str) -> bool:
+        """True or False; null is False. It must not be left out."""
+        value = False if self._is_null(name) else self._data.get(name)
         if not isinstance(value, int) or value not in (0, 1):  # True and False are integers
-            raise self._odd(name)
+            raise self.odd(name)
         return bool(value)
 
     def objects(self, name: str, *, optional: bool = False) -> list["Fields"]:
@@ -63,16 +85,17 @@ class Fields:
         if value is None and optional:
             return []
         if not isinstance(value, list):
-            raise self._odd(name)
+            raise self.odd(name)
         return [Fields(item, f"{self.kind}.{name}") for item in value]
 
     def object(self, name: str) -> "Fields":
         return Fields(self._data.get(name), f"{self.kind}.{name}")
 
     def optional_mapping(self, name: str) -> Mapping[str, Any] | None:
+        """An object that is kept as it is; it must fit into a JSON column."""
         value = self._data.get(name)
-        if value is not None and not isinstance(value, Mapping):
-            raise self._odd(name)
+        if value is not None and not (isinstance(value, Mapping) and _is_storable(value)):
+            raise self.odd(name)
         return value
 
     def at(self, *path: str) -> Any:
@@ -85,37 +108,78 @@ class Fields:
 
 def account(data: Any) -> Account:
     fields = Fields(data, "account")
-    return Account(
-        id=fields.id(),
-        username=fields.text("username"),
-        url=fields.optional_text("url") or "",
-        display_name=fields.optional_text("display_name") or "",
-    )
+    username = fields.line("username")
+    if not username:
+        raise fields.odd("username")
+    url = followable(fields.get("url"))
+    return Account(id=fields.id(), username=username, url=url, display_name=fields.line("display_name", 200))
 
 
 def status(data: Any) -> Status:
     fields = Fields(data, "status")
     uri = fields.text("uri")
+    edited_at = fields.optional_text("edited_at") or ""
+    if len(edited_at) > LONGEST_EDITED_AT:
+        raise fields.odd("edited_at")
+    attachments = fields.objects("media_attachments")
+    if len(attachments) > MOST_ATTACHMENTS:
+        raise fields.odd("media_attachments")
     return Status(
         id=fields.id(),
         uri=uri,
         url=fields.optional_text("url") or uri,
         account_id=fields.object("account").id(),
         created_at=fields.text("created_at"),
-        edited_at=fields.optional_text("edited_at") or "",
+        edited_at=edited_at,
         visibility=fields.text("visibility"),
-        sensitive=fields.flag("sensitive"),
-        spoiler_text=fields.text("spoiler_text"),
+        sensitive=fields.flag_or_null("sensitive"),
+        spoiler_text=fields.text_or_null("spoiler_text"),
         language=fields.optional_text("language"),
-        content=fields.text("content"),
+        content=fields.text_or_null("content"),
         in_reply_to_id=None if fields.get("in_reply_to_id") is None else fields.id("in_reply_to_id"),
         is_reblog=fields.get("reblog") is not None,
         poll=fields.optional_mapping("poll"),
         tags=tuple(tag.text("name").lower() for tag in fields.objects("tags", optional=True)),
         mentions=tuple(mention.text("acct") for mention in fields.objects("mentions", optional=True)),
-        attachments=tuple(_attachment(item) for item in fields.objects("media_attachments")),
+        attachments=tuple(_attachment(item) for item in attachments),
         quote_approval=fields.optional_mapping("quote_approval"),
     )
+
+
+def status_or_why_not(data: Any) -> Status | UnreadableStatus:
+    """One post of many: an odd one must not hide the others."""
+    try:
+        return status(data)
+    except PlatformRefused as error:
+        return _unreadable(data, error.reason)
+
+
+def _unreadable(data: Any, reason: str) -> UnreadableStatus:
+    try:
+        fields = Fields(data, "status")
+        return UnreadableStatus(fields.id(), followable(fields.get("url")), reason)
+    except PlatformRefused:
+        return UnreadableStatus("", "", reason)
+
+
+def followable(url: Any) -> str:
+    """A web address that a person may follow, or an empty text.
+
+    A cut one would lead elsewhere, another scheme could be code, and what cannot be seen could deceive.
+    """
+    if not isinstance(url, str) or len(url) > LONGEST_URL or clean_line(url) != url:
+        return ""
+    return url if url.startswith(("https://", "http://")) else ""
+
+
+def _is_storable(value: Any) -> bool:
+    """Whether a JSON column takes it: no NaN, no infinity, no character that cannot be stored."""
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return False
+    escaped = text.replace("\\\\", "")  # what is left of a backslash begins an escape
+    return not _UNSTORABLE.search(text) and "\\u0000" not in escaped
 
 
 def _attachment(fields: Fields) -> Attachment:
@@ -136,19 +200,19 @@ def _focus(value: Any) -> str | None:
     if not isinstance(value, Mapping):
         return None
     numbers = value.get("x"), value.get("y")
-    if any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers):
+    if any(isinstance(one, bool) or not isinstance(one, int | float) or not math.isfinite(one) for one in numbers):
         return None
     return "{},{}".format(*numbers)
 
 
 def _length(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31 else None
 
 
 def source(data: Any) -> StatusSource:
     fields = Fields(data, "source")
     return StatusSource(
         text=fields.text("text"),
-        spoiler_text=fields.text("spoiler_text"),
+        spoiler_text=fields.text_or_null("spoiler_text"),
         content_type=fields.optional_text("content_type"),
     )

@@ -5,9 +5,20 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from django.utils.translation import gettext as _
+
 from platforms.clients import entities
 from platforms.clients.api import Answer, Api, NotFound
-from platforms.clients.base import Account, Capabilities, Instance, PlatformRefused, Snapshot, Status, StatusGone
+from platforms.clients.base import (
+    Account,
+    Capabilities,
+    Instance,
+    PlatformRefused,
+    Snapshot,
+    Status,
+    StatusGone,
+    UnreadableStatus,
+)
 from platforms.clients.detection import detect
 
 logger = logging.getLogger(__name__)
@@ -34,7 +45,7 @@ class Reader:
     def instance(self) -> Instance:
         return detect(self._api).instance
 
-    def statuses(self, account_id: str, *, max_id: str | None = None) -> Iterator[Status]:
+    def statuses(self, account_id: str, *, max_id: str | None = None) -> Iterator[Status | UnreadableStatus]:
         """Newest first, each once, without boosts.
 
         Walks by `max_id` = the last id of the page, or by the query of the server's own link to the next page; stops
@@ -44,17 +55,18 @@ class Reader:
         base = {"limit": str(PAGE), "exclude_reblogs": "true"}
         params = base | ({"max_id": max_id} if max_id else {})
         seen: set[str] = set()
-        for _page in range(MAX_PAGES):
+        for _number in range(MAX_PAGES):
             answer = self._api.get(path, scope="read:statuses", params=params)
-            page = _statuses(answer)
-            fresh = [status for status in page if status.id not in seen]
-            if not fresh:
+            page = _page_of(answer)
+            ids = [status.id for status in page if status.id]
+            if seen.issuperset(ids):
                 return
-            for status in fresh:
-                if status.id not in seen and not status.is_reblog:
+            for status in page:
+                if status.id not in seen and not (isinstance(status, Status) and status.is_reblog):
                     yield status
-                seen.add(status.id)
-            params = base | (_next_query(answer.headers) or {"max_id": page[-1].id})
+                if status.id:
+                    seen.add(status.id)
+            params = base | (_next_query(answer.headers) or {"max_id": ids[-1]})
         logger.warning("Stopped after %s pages of posts: the server goes on without end.", MAX_PAGES)
 
     def snapshot(self, status_id: str) -> Snapshot:
@@ -72,10 +84,12 @@ class Reader:
         self._api.close()
 
 
-def _statuses(answer: Answer) -> list[Status]:
-    if not isinstance(answer.data, list):
-        raise PlatformRefused("The server's answer to a request for posts is not a list.")
-    return [entities.status(item) for item in answer.data]
+def _page_of(answer: Answer) -> list[Status | UnreadableStatus]:
+    """The posts of a page. Raises PlatformRefused for anything but a list in which something has an id."""
+    page = [entities.status_or_why_not(item) for item in answer.data] if isinstance(answer.data, list) else None
+    if page is None or (page and not any(status.id for status in page)):
+        raise PlatformRefused(_("The server's answer to a request for posts is not a list of posts."))
+    return page
 
 
 def _next_query(headers: Mapping[str, str]) -> dict[str, str] | None:

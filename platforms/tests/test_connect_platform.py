@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
+from pytest_httpserver import HTTPServer
 
 from accounts.roles import Role
 from accounts.tests.people import make_user
@@ -68,6 +69,54 @@ def test_a_file_that_holds_no_token_is_refused(server: SandboxHandle, token_file
     with pytest.raises(CommandError, match="token"):
         run(server, token_file)
     assert server.requests() == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_byte_order_mark_and_a_line_end_are_no_part_of_the_token(
+    server: SandboxHandle, token_file: Path, encoding: str
+) -> None:
+    make_user("alice")
+    token_file.write_bytes(f"{server.token}\r\n".encode(encoding))
+    run(server, token_file)
+    assert PlatformConnection.objects.get().access_token == server.token
+
+
+def test_a_byte_order_mark_on_standard_input_is_no_part_of_the_token(
+    server: SandboxHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_user("alice")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"\ufeff{server.token}\n"))
+    run(server, "-")
+    assert PlatformConnection.objects.get().access_token == server.token
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_token_file_in_utf_16_is_named(server: SandboxHandle, token_file: Path, encoding: str) -> None:
+    make_user("alice")
+    token_file.write_bytes(server.token.encode(encoding))
+    with pytest.raises(CommandError, match=r"UTF-16.*UTF-8"):
+        run(server, token_file)
+    token_file.write_bytes(b"t\xf6ken")
+    with pytest.raises(CommandError, match="not text in UTF-8"):
+        run(server, token_file)
+
+
+def test_a_hostile_server_is_refused_in_a_printable_sentence(
+    httpserver: HTTPServer, token_file: Path, settings: Settings
+) -> None:
+    make_user("alice")
+    url = httpserver.url_for("").rstrip("/")
+    settings.OUTBOUND_ALLOW = (host_of(url),)
+    links = [{"rel": "http://nodeinfo.diaspora.software/ns/schema/2.0", "href": "https://[bad"}]
+    httpserver.expect_request("/.well-known/nodeinfo").respond_with_json({"links": links})
+    httpserver.expect_request("/api/v2/instance").respond_with_json({"version": "evil/\x1b[2J\u202e1"})
+    refusal = {"error": "No\x1b]0;owned\x07\u202e"}
+    httpserver.expect_request("/api/v1/accounts/verify_credentials").respond_with_json(refusal, status=403)
+    names = ["--user", "alice", "--name", "Kepler", "--instance", url, "--token-file", str(token_file)]
+    with pytest.raises(CommandError) as raised:
+        call_command("connect_platform", *names)
+    assert "runs evil" in str(raised.value)
+    assert str(raised.value).isprintable()
 
 
 def test_mistakes_are_said_in_words(server: SandboxHandle, token_file: Path) -> None:

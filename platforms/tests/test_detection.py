@@ -129,6 +129,114 @@ def test_without_nodeinfo_the_instance_names_itself(
     assert (found.instance.software, found.family) == (software, family)
 
 
+@pytest.mark.parametrize(
+    "instance",
+    [
+        {"source_url": "https://github.com/someone/mastodon"},
+        {"source_url": "https://github.com/someone/Mastodon/"},
+        {"source_url": "mastodon"},
+        {"source_url": "https://github.com/Mastodon/mastodon"},
+        {"version": "mastodon/4.4.0"},
+        {"version": "4.4.0 (compatible; Mastodon 4.4.0)"},
+    ],
+)
+def test_a_copy_of_mastodon_is_not_taken_for_mastodon(server: Server, instance: dict[str, Any]) -> None:
+    server.says("/api/v2/instance", {"version": "4.4.1"} | instance)
+    found = detected(server.url)
+    assert found.family == UNKNOWN
+    assert found.instance.software != MASTODON
+    assert not capabilities_of(found.instance, MASTODON).can_write
+    assert "by hand" in found.capabilities.reason
+
+
+@pytest.mark.parametrize(
+    ("version", "software"),
+    [
+        ("2.7.2 (compatible; Pleroma 2.6.0)", "pleroma"),
+        ("takahe/0.11.0", "takahe"),
+        ("3.5.3 (compatible; Pixelfed 0.11.13)", "pixelfed"),
+    ],
+)
+@pytest.mark.parametrize("api_version", ["v1", "v2"])
+def test_a_nodeinfo_that_the_instance_contradicts_is_not_believed(
+    server: Server, version: str, software: str, api_version: str
+) -> None:
+    server.has_nodeinfo("mastodon", "4.4.0")
+    server.says(f"/api/{api_version}/instance", {"version": version})
+    found = detected(server.url)
+    assert (found.family, found.instance.software) == (UNKNOWN, software)
+    assert software in found.capabilities.reason
+
+
+@pytest.mark.parametrize("version", ["3.5.3", "nightly", "Akkoma 3.10"])
+def test_of_two_versions_the_one_that_allows_less_counts(server: Server, version: str) -> None:
+    server.has_nodeinfo("mastodon", "4.4.0")
+    server.says("/api/v2/instance", {"version": version})
+    found = detected(server.url)
+    assert found.instance.version == version
+    assert not found.capabilities.can_write
+
+
+@pytest.mark.parametrize("version", ["4.4.0", "4.5.0+glitch", "4.4.0+main/fix", "", None, 4.4])
+def test_a_version_that_does_not_contradict_changes_nothing(server: Server, version: Any) -> None:
+    server.has_nodeinfo("mastodon", "4.4.0")
+    server.says("/api/v2/instance", {"version": version})
+    assert detected(server.url).capabilities.can_write
+
+
+HREFS = ["https://[bad", "http://x]/", None, 7, {}, "https://x/\x1b", "https://x/\ud800", "https://x/\x00"]
+
+
+@pytest.mark.parametrize("href", HREFS)
+def test_a_hostile_link_of_nodeinfo_is_passed_over(server: Server, href: Any) -> None:
+    server.says("/.well-known/nodeinfo", {"links": [{"rel": SCHEMA + "2.1", "href": href}]})
+    with pytest.raises(PlatformRefused, match="no nodeinfo that we understand"):
+        detected(server.url)
+
+
+@pytest.mark.parametrize("odd", [None, 7, "link", [], {}, {"rel": None, "href": "/x"}, {"rel": 2, "href": 3}])
+def test_odd_links_do_not_hide_the_good_one(server: Server, odd: Any) -> None:
+    good = {"rel": SCHEMA + "2.0", "href": "/nodeinfo/2.0"}
+    server.says("/.well-known/nodeinfo", {"links": [odd, good, {"rel": SCHEMA + "2.1", "href": "https://[bad"}]})
+    server.says("/nodeinfo/2.0", {"software": {"name": "mastodon", "version": "4.4.0"}})
+    assert detected(server.url).family == MASTODON
+
+
+@pytest.mark.parametrize(
+    ("software", "named"),
+    [
+        ({"name": "mastodon", "version": 4.4}, "mastodon"),
+        ({"name": "mastodon"}, "mastodon"),
+        ({"name": "mastodon", "version": None}, "mastodon"),
+        ({"name": 7, "version": "4.4.0"}, "gotosocial"),
+        ({"name": "", "version": "4.4.0"}, "gotosocial"),
+        ("mastodon", "gotosocial"),
+    ],
+)
+def test_an_odd_software_in_nodeinfo_is_not_written_to(server: Server, software: Any, named: str) -> None:
+    server.says("/.well-known/nodeinfo", {"links": [{"rel": SCHEMA + "2.0", "href": "/nodeinfo/2.0"}]})
+    server.says("/nodeinfo/2.0", {"software": software})
+    server.says("/api/v2/instance", {"source_url": "https://codeberg.org/superseriousbusiness/gotosocial"})
+    found = detected(server.url)
+    assert found.instance.software == named
+    assert not found.capabilities.can_write
+
+
+def test_an_odd_instance_object_does_not_end_detection(server: Server) -> None:
+    server.says("/api/v2/instance", {"version": 4.4, "source_url": ["x"], "title": {}, "configuration": 7})
+    assert detected(server.url).instance == Instance("", "")
+
+
+def test_what_the_server_calls_itself_is_cleaned_and_cut(server: Server) -> None:
+    server.has_nodeinfo("evil\x1b[2J\u202e\nsoft", "1.0\r\n" + "9" * 200)
+    server.says("/api/v2/instance", {"title": "Our\x1b\n\u2066place"})
+    found = detected(server.url)
+    assert found.instance.software == "evil[2j soft"
+    assert found.instance.title == "Our place"
+    assert len(found.instance.version) == 100
+    assert found.capabilities.reason.isprintable()
+
+
 def test_a_server_without_version_2_is_asked_for_version_1(server: Server) -> None:
     server.says("/api/v1/instance", {"version": "2.7.2 (compatible; Pleroma 2.6)", "description_limit": 5000})
     found = detected(server.url)

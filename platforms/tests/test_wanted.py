@@ -58,6 +58,9 @@ def test_quiet_public_posts_are_public() -> None:
         {"content": '<p>Look <a href="https://x.example/tags/noai" class="hashtag">#<span>NoAI</span></a></p>'},
         {"content": "<p>Look &#35;nobot!</p>"},
         {"spoiler_text": "food, #noai"},
+        {"content": "<p>Look ＃noai</p>"},
+        {"content": "<p>Look #ＮＯＡＩ</p>"},
+        tag("ｎｏａｉ"),
     ],
 )
 def test_posts_that_opt_out_are_left_out_unless_the_owner_overrides_it(changes: dict[str, Any]) -> None:

@@ -14,6 +14,8 @@ _UNWANTED = re.compile(f"[{_BIDI}{_INVISIBLE}{_CONTROLS}{_SURROGATES}]")
 # Tag characters spell hidden messages, except in the flags that are built of them (England, Scotland, Wales).
 _HIDDEN_TAGS = re.compile("(\U0001f3f4[\U000e0020-\U000e007e]{2,6}\U000e007f)|[\U000e0000-\U000e007f]")
 _LINE_BREAKS = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+# Beyond every character there is; Python refuses to read a number of thousands of digits at all.
+_HUGE_REFERENCE = re.compile("&#[0-9]{10,};?")
 
 # A keycap (1️⃣), or whatever asks to be shown as a picture (ℹ️), is an emoji although it holds a letter or digit.
 _EMOJI_WITH_TEXT = re.compile("[0-9#*]\ufe0f?\u20e3|.\ufe0f", re.DOTALL)
@@ -33,6 +35,12 @@ def clean_alt_text(text: str) -> str:
     return unicodedata.normalize("NFC", _UNWANTED.sub("", text)).strip()
 
 
+def clean_line(text: str, length: int | None = None) -> str:
+    """A stranger's text as one line that is safe to store, log and print; cut to `length` with a "…" at its end."""
+    line = " ".join(clean_alt_text(text).split())
+    return line if length is None or len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
 def is_missing(alt: str | None) -> bool:
     """True if `alt` tells a reader nothing: None, blank, or only emoji and punctuation."""
     if alt is None:
@@ -48,7 +56,7 @@ def length(text: str) -> int:
 def strip_html(html: str) -> str:
     """The readable text of a post's HTML: entities decoded, `<br>` a line break, paragraphs a blank line apart."""
     collector = _TextCollector()
-    collector.feed(html)
+    collector.feed(_HUGE_REFERENCE.sub("\ufffd", html))
     collector.close()
     return collector.text()
 
@@ -88,6 +96,10 @@ class _TextCollector(HTMLParser):
             self._ask_for_breaks(1)
         if tag == "pre":
             self._pre_depth = max(0, self._pre_depth - 1)
+
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """A comment, as browsers take `<![`; the parser of Python 3.11 raises AssertionError for most of them."""
+        return self.parse_bogus_comment(i)
 
     def handle_data(self, data: str) -> None:
         if self._skip_depth:

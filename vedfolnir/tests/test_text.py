@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vedfolnir.lib.text import clean_alt_text, is_missing, length, strip_html, words
+from vedfolnir.lib.text import clean_alt_text, clean_line, is_missing, length, strip_html, words
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,19 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
     once.encode()
 
 
+@pytest.mark.parametrize(
+    ("text", "length", "line"),
+    [
+        ("One\x1b[2J\r\nTwo\u202e\u2028\tThree\x00\ud800 ", None, "One[2J Two Three"),
+        ("abcdef", 6, "abcdef"),
+        ("abcdef", 5, "abcd…"),
+        ("abc def", 5, "abc…"),
+    ],
+)
+def test_a_line_of_a_stranger_is_cleaned_and_cut(text: str, length: int | None, line: str) -> None:
+    assert clean_line(text, length) == line
+
+
 @pytest.mark.parametrize("alt", [None, "", "   \n", ".", "…", "-", "😀", "👍🏽 ❤️", "1️⃣", "ℹ️", "(?!)"])
 def test_nothing_emoji_and_punctuation_are_no_description(alt: str | None) -> None:
     assert is_missing(alt)
@@ -76,6 +89,9 @@ def test_length_is_in_code_points() -> None:
         ("<p>too   many\n spaces</p>", "too many spaces"),
         ("<pre>  two\n  lines</pre>", "two\n  lines"),
         ("<p>one<br><br>two</p>", "one\n\ntwo"),
+        ("a<![foo bar]>b<![ x", "ab<![ x"),
+        ("a<![CDATA[b]]>c", "ac"),
+        (f"a&#{'9' * 5000};b", "a\ufffdb"),
         ("", ""),
     ],
 )

@@ -1,5 +1,6 @@
 """`manage.py connect_platform`: connect an account without a browser."""
 
+import codecs
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,12 +67,24 @@ class Command(BaseCommand):
 
 @sensitive_variables("token")
 def _read_token(named: str) -> str:
+    where = "Standard input" if named == "-" else f"The token file {named}"
     try:
-        text = sys.stdin.read(LONGEST_TOKEN + 1) if named == "-" else Path(named).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"The token file {named} cannot be read: {error}.") from error
-    token = text.strip()
+        text = sys.stdin.read(LONGEST_TOKEN + 1) if named == "-" else _read_file(Path(named), where)
+    except OSError as error:
+        raise CommandError(f"{where} cannot be read: {error}.") from error
+    except UnicodeDecodeError:
+        raise CommandError(f"{where} is not text in UTF-8. Save it as plain UTF-8 text.") from None
+    token = text.removeprefix("\ufeff").strip()  # the byte order mark that some editors write
     if not token or len(token) > LONGEST_TOKEN or len(token.split()) > 1:
-        where = "Standard input" if named == "-" else f"The file {named}"
         raise CommandError(f"{where} must hold the access token and nothing else.")
     return token
+
+
+@sensitive_variables("data")
+def _read_file(path: Path, where: str) -> str:
+    """The text of a small file. Raises CommandError for UTF-16, UnicodeDecodeError for other text than UTF-8."""
+    with path.open("rb") as file:
+        data = file.read(4 * LONGEST_TOKEN)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in data:
+        raise CommandError(f"{where} is in UTF-16 or no text at all. Save it as plain UTF-8 text.")
+    return data.decode("utf-8")
