@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
 import environ
 from cryptography.fernet import Fernet
@@ -132,16 +132,27 @@ def redis_url() -> str:
         return ""
     try:
         parts = urlsplit(url)
-        is_good = parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
+        is_server = parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
+        is_good = is_server or (parts.scheme == "unix" and len(parts.path) > 1)
     except ValueError:  # a port that is no number, half an IPv6 address
         is_good = False
     if not is_good:
         # Not quoted: it may hold a password.
         raise ImproperlyConfigured(
-            "REDIS_URL is not the address of a Redis server. Use redis://:password@host:6379/0, with rediss:// for TLS "
-            "and special characters of the password written as %40 and the like; or unset it to do without Redis."
+            "REDIS_URL is not the address of a Redis server. Use redis://:password@host:6379/0, rediss:// for TLS or "
+            "unix:///path/to/redis.sock?db=0, with special characters of the password written as %40 and the like; or "
+            "unset it to do without Redis."
         )
     return url
+
+
+def broker_url(url: str) -> str:
+    """What Celery calls the server that redis-py calls `url`: they differ for sockets."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return url
+    number = parse_qs(parts.query).get("db", ["0"])[-1]
+    return urlunsplit(("redis+socket", parts.netloc, parts.path, urlencode({"virtual_host": number}), ""))
 
 
 def caption_engine() -> str:

@@ -231,7 +231,7 @@ if EMBEDDED:
     }
     CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # one machine: `serve` is the control
 else:
-    CELERY_BROKER_URL = REDIS_URL
+    CELERY_BROKER_URL = env.broker_url(REDIS_URL)
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         # Above the longest lease; a doorbell that rings twice changes nothing.
         "visibility_timeout": 900,

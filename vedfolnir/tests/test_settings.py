@@ -48,6 +48,7 @@ def read_settings() -> dict[str, Any]:
         ("OUTBOUND_ALLOW", "ok.example,host:99999", "'host:99999' is not host or host:port"),
         ("REDIS_URL", "http://x", "REDIS_URL .* Use redis://"),
         ("REDIS_URL", "redis://", "REDIS_URL .* Use redis://"),
+        ("REDIS_URL", "unix://", "REDIS_URL .* unix:///path/to/redis.sock"),
         ("REDIS_URL", "redis://host:x/0", "REDIS_URL .* Use redis://"),
         ("SWEEP_SECONDS", "0", "SWEEP_SECONDS is '0'. Use a whole number from 1 to 3600."),
         ("SWEEP_SECONDS", "-3", "Use a whole number from 1 to 3600."),
@@ -109,6 +110,20 @@ def test_good_values_are_taken(environment: dict[str, str]) -> None:
     assert read["LOGGING"]["root"]["level"] == "DEBUG"
     assert read["REDIS_URL"] == environment["REDIS_URL"]
     assert len(read["OUTBOUND_ALLOW"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("url", "broker"),
+    [
+        ("rediss://:secret@redis.example:6380/1", "rediss://:secret@redis.example:6380/1"),
+        ("unix:///run/redis.sock", "redis+socket:///run/redis.sock?virtual_host=0"),
+        ("unix://:secret@/run/redis.sock?db=3", "redis+socket://:secret@/run/redis.sock?virtual_host=3"),
+    ],
+)
+def test_cache_and_broker_mean_the_same_redis(environment: dict[str, str], url: str, broker: str) -> None:
+    environment["REDIS_URL"] = url
+    read = read_settings()
+    assert (read["CACHES"]["default"]["LOCATION"], read["CELERY_BROKER_URL"]) == (url, broker)
 
 
 def test_the_names_of_the_engines_are_those_that_can_be_built() -> None:
