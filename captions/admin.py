@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import QuerySet
 from django.forms import ModelForm
@@ -13,10 +12,12 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts import staff
 from accounts.models import User
 from captions import actions
 from captions.models import CaptionVersion, Image, Post, Publication
 from vedfolnir.admin import BoundedAdmin
+from vedfolnir.lib.numbers import row_number
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -52,10 +53,7 @@ class FactsAdmin(BoundedAdmin[Row]):
             return queryset, False
         name = self.remote_id_field
         by_remote_id = models.Q(**{f"{name}__gte": term, f"{name}__lt": f"{term}\uffff"}) if name else models.Q(pk=None)
-        by_number = (
-            models.Q(pk=int(term)) if term.isascii() and term.isdecimal() and len(term) < 19 else models.Q(pk=None)
-        )
-        found = queryset.filter(by_number)
+        found = queryset.filter(pk=row_number(term))
         return (found if found.exists() else queryset.filter(by_remote_id)), False
 
     def has_add_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
@@ -70,13 +68,12 @@ class FactsAdmin(BoundedAdmin[Row]):
 
     def each(self, request: HttpRequest, rows: QuerySet[Row], act: Callable[[Row, User], object], done: str) -> None:
         """Do `act` to each row, and say for how many it was done, and why not for the others."""
-        if not isinstance(request.user, User):
-            raise PermissionDenied
+        user = staff.actor(request)
         refused = []
         chosen = list(rows[:AT_ONCE])
         for row in chosen:
             try:
-                act(row, request.user)
+                act(row, user)
             except actions.DecisionRefused as reason:
                 refused.append(f"{row}: {reason}")
         if count := len(chosen) - len(refused):
@@ -180,7 +177,8 @@ class CaptionVersionAdmin(FactsAdmin[CaptionVersion]):
         term = search_term.strip()
         if not term:
             return queryset, False
-        return queryset.filter(image=int(term)) if term.isascii() and term.isdecimal() else queryset.none(), False
+        number = row_number(term)
+        return queryset.filter(image=number) if number is not None else queryset.none(), False
 
     @admin.display(description=gettext_lazy("text"))
     def excerpt(self, version: CaptionVersion) -> str:

@@ -23,6 +23,7 @@ from captions.forms import ApprovalForm, ConnectionFilter, RejectionForm
 from captions.models import Image, Publication
 from captions.queue import Cursor, Scope, State
 from captions.review_page import ReviewPage, Typed, is_never_written
+from vedfolnir.lib.numbers import row_number
 
 
 @login_required
@@ -30,8 +31,8 @@ from captions.review_page import ReviewPage, Typed, is_never_written
 def review_queue(request: SignedInRequest) -> HttpResponse:
     """The pictures in one state, of one connection or all, a page at a time."""
     visible = queue.light_connections().visible_to(request.user)
-    named = request.GET.get("connection", "")
-    chosen = get_object_or_404(visible, pk=int(named)) if named.isdecimal() else None
+    named = row_number(request.GET.get("connection", ""))
+    chosen = get_object_or_404(visible, pk=named) if named is not None else None
     state = State(value) if (value := request.GET.get("state")) in State.values else State.AWAITING
     page = queue.page(Scope.of(request.user, visible, chosen), state, Cursor.parse(request.GET.get("after", "")))
     offered = list(visible.order_by("name", "pk")[: queue.OFFERED])
@@ -67,8 +68,8 @@ def next_image(request: SignedInRequest) -> HttpResponseRedirect:
     `?state=error` goes through the pictures in error, else it is those that await review.
     """
     state = State.ERROR if request.GET.get("state") == State.ERROR else State.AWAITING
-    after = request.GET.get("after", "")
-    left = Image.objects.visible_to(request.user).filter(pk=int(after)).first() if after.isdecimal() else None
+    after = row_number(request.GET.get("after", ""))
+    left = Image.objects.visible_to(request.user).filter(pk=after).first() if after is not None else None
     image = queue.next_to_decide(_decidable_scope(request), request.user, state, left)
     if image is not None:
         return redirect(_address("captions:review", request, image.pk))
@@ -215,15 +216,15 @@ def _decidable_scope(request: SignedInRequest) -> Scope:
     if not request.user.can(Ability.DECIDE):
         return Scope(())
     decidable = queue.light_connections().decidable_by(request.user)
-    named = request.GET.get("connection", "")
-    chosen = decidable.filter(pk=int(named)).first() if named.isdecimal() else None
+    named = row_number(request.GET.get("connection", ""))
+    chosen = decidable.filter(pk=named).first() if named is not None else None
     return Scope.of(request.user, decidable, chosen)
 
 
 def _query(request: SignedInRequest, **more: object) -> str:
     """The chosen connection goes along from page to page."""
-    named = request.GET.get("connection", "")
-    values = ({"connection": named} if named.isdecimal() else {}) | more
+    named = row_number(request.GET.get("connection", ""))
+    values = ({"connection": named} if named is not None else {}) | more
     return f"?{urlencode(values)}" if values else ""
 
 

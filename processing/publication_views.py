@@ -14,6 +14,7 @@ from accounts.models import User
 from captions.models import Image, Publication
 from platforms.models import PlatformConnection
 from processing.publishing import requests
+from vedfolnir.lib.numbers import row_number
 
 PAGE = 50
 
@@ -26,9 +27,9 @@ def publication_list(request: HttpRequest) -> HttpResponse:
     chosen = request.GET.get("status", "")
     if chosen in Publication.Status.values:
         publications = publications.filter(status=chosen)
-    before = request.GET.get("before", "")
-    if before.isascii() and before.isdecimal() and len(before) < 19:
-        publications = publications.filter(pk__lt=int(before))
+    before = row_number(request.GET.get("before", ""))
+    if before is not None:
+        publications = publications.filter(pk__lt=before)
     page = list(publications.select_related("post", "platform_connection")[: PAGE + 1])
     context = {
         "publications": page[:PAGE],

@@ -1,10 +1,13 @@
 """The base of our admin classes: lists whose cost does not grow with the table."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db import models
+from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 Row = TypeVar("Row", bound=models.Model)
@@ -23,6 +26,16 @@ class BoundedPaginator(Paginator[Row]):
         return counted.count() if isinstance(counted, models.QuerySet) else len(counted)
 
 
+class BoundedChangeList(ChangeList):
+    """A list whose address names a date or a number that no database holds is shown without it."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        try:
+            super().get_results(request)
+        except OverflowError as error:
+            raise IncorrectLookupParameters(error) from error
+
+
 class BoundedAdmin(admin.ModelAdmin[Row]):
     """`ModelAdmin` for tables that grow: no count of the whole table, neither beside the search nor for the pages.
 
@@ -35,3 +48,6 @@ class BoundedAdmin(admin.ModelAdmin[Row]):
     list_per_page = 50
     list_max_show_all = 200
     sortable_by = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return BoundedChangeList
