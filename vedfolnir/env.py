@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import environ
 from cryptography.fernet import Fernet
@@ -152,7 +152,7 @@ def broker_url(url: str) -> str:
     if parts.scheme != "unix":
         return url
     number = parse_qs(parts.query).get("db", ["0"])[-1]
-    return urlunsplit(("redis+socket", parts.netloc, parts.path, urlencode({"virtual_host": number}), ""))
+    return f"redis+socket://{parts.netloc}{parts.path}?{urlencode({'virtual_host': number})}"
 
 
 def caption_engine() -> str:
