@@ -1,4 +1,6 @@
-"""What people decide about alt texts: approve, reject, publish now. Pages, admin and commands all come through here.
+"""What people decide about alt texts: approve, reject, review again, publish now.
+
+Pages, admin and commands all come through here.
 
 Locks are taken in one order: post, image, publication. So two approvals of one post wait for each other, and exactly
 one of them is the last.
@@ -16,13 +18,14 @@ from accounts import audit
 from accounts.models import User
 from captions import checks
 from captions.models import CaptionVersion, Image, Post, Publication
-from captions.settling import lock_post, settle_waiting_publications
+from captions.settling import lock_post, publishable_images, settle_waiting_publications
 from platforms.models import PlatformConnection
 from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import clean_alt_text
 
 DEFAULT_LIMIT = 1500  # code points: Mastodon's default, where a server does not say
-# Of everything that the checks call a blocker, only what no server could take. The rest is for the person to judge.
+# Of everything that the checks call a blocker: what counts as no alt text everywhere here (blank, emoji or punctuation
+# alone), and what the server would not take. The rest is for the person to judge.
 REFUSED_CODES = frozenset({"empty", "over-limit"})
 NO_VERSION = 0  # what a page saw of an image without any text
 
@@ -136,10 +139,63 @@ def release_claim(image: Image, user: User) -> None:
     Image.objects.filter(pk=image.pk, claimed_by=user).update(claimed_by=None, claimed_until=None)
 
 
+def reopen(image: Image, *, user: User) -> None:
+    """Take an approval back, so that the picture awaits review again with the text that was approved.
+
+    Its post's publication waits for it, or goes when nothing else is approved and nothing was ever sent.
+
+    Raises NotAllowed, AlreadyDecided when it is not approved or its post is being written to.
+    """
+    again_after_deadlock(lambda: _reopen(image.pk, user))
+
+
+@transaction.atomic
+def _reopen(image_id: int, user: User) -> None:
+    image = _locked(image_id, user)
+    again: dict[str, Any] = {
+        "status": Image.Status.PENDING,
+        "captioned_at": timezone.now(),
+        "reviewed_at": None,
+        "reviewed_caption": image.final_caption or image.reviewed_caption,
+        "final_caption": None,
+        "next_attempt_at": None,
+        "claimed_by": None,
+        "claimed_until": None,
+    }
+    if not Image.objects.filter(pk=image.pk, status=Image.Status.APPROVED).update(**again):
+        if image.status == Image.Status.POSTED:
+            raise AlreadyDecided(_("This picture is published. Undo its publication, then it can be reviewed again."))
+        raise AlreadyDecided(
+            _("This picture is not approved: %(status)s.") % {"status": image.get_status_display().lower()}
+        )
+    _take_out_of_publication(image.post_id)
+    audit.record("caption_reopened", actor=user, entity=image, post=image.post_id)
+
+
+def _take_out_of_publication(post_id: int) -> None:
+    """After an image of the post stopped to be approved. Raises AlreadyDecided while the post is written to.
+
+    The publications are locked, because a worker that takes one does not take the post's lock.
+    """
+    states = (*Publication.OPEN, *Publication.WORK)
+    publications = list(Publication.objects.select_for_update().filter(post=post_id, status__in=states).order_by("pk"))
+    now = timezone.now()
+    for publication in publications:
+        is_held = publication.leased_until is not None and publication.leased_until > now
+        if is_held or publication.sent_at is not None:  # sent_at: sent, and not yet known what became of it
+            raise AlreadyDecided(_("The post is being written to. Look again in a moment."))
+    open_ones = Publication.objects.open().filter(post=post_id)
+    if not publishable_images(post_id).exists():
+        open_ones.filter(before__isnull=True).delete()
+    queued = open_ones.filter(status=Publication.Status.QUEUED)
+    queued.update(status=Publication.Status.WAITING, next_attempt_at=None, requested_by=None)
+
+
 def publish_now(post: Post, *, user: User) -> Publication:
     """Publish what is approved of the post, without waiting for its other pictures.
 
-    Returns the post's queued publication. Raises NotAllowed, or DecisionRefused when nothing of the post is approved.
+    Returns the post's queued publication. Raises NotAllowed, or DecisionRefused when nothing of the post is approved,
+    or only what was undone.
     """
     return again_after_deadlock(lambda: _publish_now(post.pk, user))
 
@@ -150,10 +206,9 @@ def _publish_now(post_id: int, user: User) -> Publication:
     post = Post.objects.get(pk=post_id)
     if not PlatformConnection.objects.decidable_by(user).filter(posts=post).exists():
         raise NotAllowed(_("You may not decide on this account's pictures."))
+    _require_publishable(post)
     publication = Publication.objects.select_for_update().open().filter(post=post).first()
     if publication is None:
-        if not Image.objects.filter(post=post, status=Image.Status.APPROVED).exists():
-            raise DecisionRefused(_("No picture of this post is approved and not yet published."))
         publication = _open_publication(post, status=Publication.Status.WAITING)
     if publication.status == Publication.Status.WAITING:
         publication.status, publication.next_attempt_at = Publication.Status.QUEUED, timezone.now()
@@ -161,6 +216,14 @@ def _publish_now(post_id: int, user: User) -> Publication:
         publication.save(update_fields=["status", "next_attempt_at", "requested_by", "updated_at"])
         audit.record("publication_requested", actor=user, entity=publication, post=post.pk)
     return publication
+
+
+def _require_publishable(post: Post) -> None:
+    if publishable_images(post.pk).exists():
+        return
+    if post.images.filter(status=Image.Status.APPROVED, is_decorative=False).exists():
+        raise DecisionRefused(_("What was approved of this post was published and undone; review it again first."))
+    raise DecisionRefused(_("No picture of this post is approved and not yet published."))
 
 
 def requeue(image: Image, *, user: User) -> None:
@@ -241,7 +304,7 @@ def _settled(post_id: int) -> Decision:
     settle_waiting_publications(post_id)
     return Decision(
         publication=Publication.objects.open().filter(post=post_id).first(),
-        waiting_for=Image.objects.undecided().filter(post=post_id).count(),
+        waiting_for=Image.objects.holding_back().filter(post=post_id).count(),
     )
 
 

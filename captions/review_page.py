@@ -10,7 +10,7 @@ from accounts.models import User
 from captions import actions, checks
 from captions.forms import RejectionForm
 from captions.models import CaptionVersion, Image, Post, Publication
-from platforms.models import Family, PlatformConnection
+from platforms.clients import capabilities_for
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ReviewPage:
             "connection": image.platform_connection,
             "visibility": dict(Post.Visibility.choices).get(image.post.visibility, image.post.visibility),
             "other_pictures": image.post.images.exclude(pk=image.pk).order_by("attachment_index"),
-            "drafted_by": _origin(generated) or self._no_draft(),
+            "text_origin": self._reviewed_before() or _origin(generated) or self._no_draft(),
             "original_url": _web_address(image.image_url) or _web_address(image.preview_url),
             "notes": self._notes(latest),
             "text": text,
@@ -67,12 +67,17 @@ class ReviewPage:
             "in_error": self.in_error,
             "is_held": self.is_held,
             "is_drafting": image.status == Image.Status.PENDING and image.captioned_at is None,
-            **self._outcome(),
+            **self._outcome(latest),
         }
 
     @property
     def in_error(self) -> bool:
         return self.image.status == Image.Status.ERROR
+
+    def _reviewed_before(self) -> str:
+        if not (self.image.is_decidable and self.image.reviewed_caption):
+            return ""
+        return _("A person reviewed this text before.")
 
     def _no_draft(self) -> str:
         if not self.in_error or self.image.text:
@@ -94,23 +99,39 @@ class ReviewPage:
             list(_fresh(self.image.text, actions.findings_for(self.image, self.image.text))) if self.image.text else []
         )
 
-    def _outcome(self) -> dict[str, Any]:
-        """What became of a decided image."""
+    def _outcome(self, latest: CaptionVersion | None) -> dict[str, Any]:
+        """What became of a decided image, whose latest text is `latest`."""
         if self.image.status not in {Image.Status.APPROVED, Image.Status.POSTED}:
             return {"publication": None}
-        publication = self.image.post.publications.order_by("-pk").first()
+        is_posted = self.image.status == Image.Status.POSTED
+        is_undone = not is_posted and latest is not None and latest.kind == CaptionVersion.Kind.UNDONE
+        publication = self._publication(wrote_it=is_posted or is_undone)
         waiting = publication is not None and publication.status == Publication.Status.WAITING
         return {
             "publication": publication,
-            "waiting_for": Image.objects.undecided().filter(post=self.image.post).count() if waiting else 0,
+            "is_undone": is_undone,
+            "waiting_for": Image.objects.holding_back().filter(post=self.image.post).count() if waiting else 0,
             "may_publish_now": waiting and self.may_decide,
-            "to_copy": is_never_written(self.image.platform_connection),
+            "may_reopen": self.may_decide and not is_posted,
+            "why_by_hand": "" if is_posted else why_by_hand(self.image),
         }
 
+    def _publication(self, *, wrote_it: bool) -> Publication | None:
+        """The latest publication of the post; with `wrote_it` the latest one that wrote this image's text."""
+        latest_first = self.image.post.publications.order_by("-pk").defer("before", "base", "after")
+        if not wrote_it:
+            return latest_first.first()
+        return next((each for each in latest_first if self.image.remote_id in (each.texts or {})), None)
 
-def is_never_written(connection: PlatformConnection | None) -> bool:
-    """Whether nothing is ever written to this server, so that the text is there to be copied."""
-    return connection is None or connection.platform_type == Family.UNKNOWN
+
+def why_by_hand(image: Image) -> str:
+    """Why nothing is ever written to this post, so that the text is there to be copied; empty if it is written."""
+    if image.platform_connection is None:
+        return _("The connection of this picture was removed.")
+    if image.post.has_poll:
+        return _("The post has a poll; an edit would reset its votes.")
+    capabilities = capabilities_for(image.platform_connection)
+    return "" if capabilities.can_write else capabilities.reason
 
 
 def _web_address(url: str) -> str:

@@ -12,6 +12,7 @@ urlpatterns = [
     path("<int:pk>/skip", views.skip, name="skip"),
     path("<int:pk>/hold", views.hold, name="hold"),
     path("<int:pk>/publish", views.publish_now, name="publish_now"),
+    path("<int:pk>/reopen", views.reopen, name="reopen"),
     path("<int:pk>/requeue", views.requeue, name="requeue"),
     path("<int:pk>/picture", views.picture, name="picture"),
 ]

@@ -22,7 +22,7 @@ from captions import actions, queue
 from captions.forms import ApprovalForm, ConnectionFilter, RejectionForm
 from captions.models import Image, Publication
 from captions.queue import Cursor, Scope, State
-from captions.review_page import ReviewPage, Typed, is_never_written
+from captions.review_page import ReviewPage, Typed, why_by_hand
 from vedfolnir.lib.numbers import row_number
 
 
@@ -100,7 +100,7 @@ def approve(request: SignedInRequest, pk: int) -> HttpResponse:
         image.refresh_from_db()
         return _page(request, image, Typed(text, str(refused), other_text=image.text), status=409)
     messages.success(request, f"{_after_approval(image, decision)} {_left(request, image)}")
-    if is_never_written(image.platform_connection):
+    if why_by_hand(image):
         return redirect(_address("captions:review", request, image.pk))  # where the text is to be copied
     return redirect(_next(request, image))
 
@@ -157,6 +157,22 @@ def publish_now(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
     else:
         messages.success(request, _("It will be published in a moment."))
     return redirect("captions:review", pk=image.pk)
+
+
+@require_POST
+@login_required
+def reopen(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
+    """Have an approved picture reviewed again, by this person or by whoever opens it next."""
+    image = _visible_image(request, pk)
+    try:
+        actions.reopen(image, user=request.user)
+    except actions.NotAllowed as refused:
+        raise PermissionDenied from refused
+    except actions.DecisionRefused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, _("The picture awaits review again, with the text that was approved."))
+    return redirect(_address("captions:review", request, image.pk))
 
 
 @require_POST
@@ -253,8 +269,8 @@ def _form_errors(form: ApprovalForm) -> str:
 def _after_approval(image: Image, decision: actions.Decision) -> str:
     """What happens to the approved text now."""
     connection = image.platform_connection
-    if is_never_written(connection):
-        return _("Approved. This server is never written to: copy the text below and add it by hand.")
+    if why := why_by_hand(image):
+        return _("Approved. Copy the text below and add it by hand. %(why)s") % {"why": why}
     if connection is not None and (not connection.is_active or connection.attention):
         return _("Approved. Nothing is published before somebody has looked after the connection “%(name)s”.") % {
             "name": connection.name

@@ -19,6 +19,8 @@ def make_connection(owner: User, name: str = "Harbour", **fields: Any) -> Platfo
     """A connection to a server that nobody asks."""
     known = {
         "platform_type": "mastodon",
+        "software": "mastodon",
+        "software_version": "4.4.0",
         "instance_url": "https://social.example",
         "username": name.lower(),
         "access_token": "a-token",

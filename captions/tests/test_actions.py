@@ -65,11 +65,18 @@ class ApproveTests(ActionCase):
         actions.reject(third, reason="decorative", reviewer=self.alice)
         self.assertEqual(Publication.objects.get().status, Publication.Status.QUEUED)
 
-    def test_an_undrafted_picture_holds_the_post_back_too(self) -> None:
+    def test_a_picture_that_is_to_be_drafted_holds_the_post_back_too(self) -> None:
+        post = make_post(self.connection)
+        make_image(post, draft=None, next_attempt_at=timezone.now())
+        decision = actions.approve(make_image(post), text=TEXT, reviewer=self.alice)
+        self.assertEqual(Publication.objects.get().status, Publication.Status.WAITING)
+        self.assertEqual(decision.waiting_for, 1)
+
+    def test_a_picture_that_nobody_asked_a_draft_for_holds_nothing_back(self) -> None:
         post = make_post(self.connection)
         make_image(post, draft=None)
-        actions.approve(make_image(post), text=TEXT, reviewer=self.alice)
-        self.assertEqual(Publication.objects.get().status, Publication.Status.WAITING)
+        decision = actions.approve(make_image(post), text=TEXT, reviewer=self.alice)
+        self.assertEqual(decision, actions.Decision(Publication.objects.get(status=Publication.Status.QUEUED), 0))
 
     def test_a_later_approval_opens_a_publication_of_its_own(self) -> None:
         post = make_post(self.connection)
@@ -283,6 +290,8 @@ class PermissionTests(ActionCase):
         with self.assertRaises(actions.NotAllowed):
             actions.publish_now(self.image.post, user=user)
         with self.assertRaises(actions.NotAllowed):
+            actions.reopen(self.image, user=user)
+        with self.assertRaises(actions.NotAllowed):
             actions.requeue(self.image, user=user)
         self.image.refresh_from_db()
         self.assertEqual(self.image.status, Image.Status.PENDING)
@@ -335,6 +344,155 @@ class PublishNowTests(ActionCase):
         with self.assertRaises(actions.DecisionRefused):
             actions.publish_now(post, user=self.alice)
         self.assertFalse(Publication.objects.exists())
+
+    def test_what_was_undone_is_reviewed_again_first(self) -> None:
+        post = make_post(self.connection)
+        image = undone(make_image(post), self.alice)
+        with self.assertRaisesMessage(actions.DecisionRefused, "undone; review it again first"):
+            actions.publish_now(post, user=self.alice)
+        self.assertFalse(Publication.objects.open().exists())
+
+        actions.reopen(image, user=self.alice)
+        actions.approve(image, text=TEXT, reviewer=self.alice)
+        self.assertEqual(actions.publish_now(post, user=self.alice).status, Publication.Status.QUEUED)
+
+    def test_another_picture_of_a_post_of_which_one_was_undone_can_be_published(self) -> None:
+        post = make_post(self.connection)
+        undone(make_image(post), self.alice)
+        make_image(post, status=Image.Status.APPROVED, final_caption=TEXT)
+        self.assertEqual(actions.publish_now(post, user=self.alice).status, Publication.Status.QUEUED)
+
+    def test_an_approved_picture_without_any_kept_text_can_be_published(self) -> None:
+        post = make_post(self.connection)
+        make_image(post, draft=None, status=Image.Status.APPROVED, final_caption=TEXT)
+        self.assertEqual(actions.publish_now(post, user=self.alice).status, Publication.Status.QUEUED)
+
+
+def undone(image: Image, reviewer: User) -> Image:
+    """The image as it is after its publication, which was the only one of its post, was undone."""
+    actions.approve(image, text=TEXT, reviewer=reviewer)
+    texts = {image.remote_id: TEXT}
+    image.post.publications.update(status=Publication.Status.UNDONE, next_attempt_at=None, texts=texts, before={})
+    image.versions.create(kind=CaptionVersion.Kind.PUBLISHED, text=TEXT)
+    image.versions.create(kind=CaptionVersion.Kind.UNDONE, text="")
+    return image
+
+
+class ReopenTests(ActionCase):
+    def approved(self, post: Post | None = None, **fields: Any) -> Image:
+        image = make_image(post or make_post(self.connection), **fields)
+        actions.approve(image, text=TEXT, reviewer=self.alice)
+        return image
+
+    def test_an_approved_picture_awaits_review_again_with_the_text_that_was_approved(self) -> None:
+        image = self.approved()
+
+        actions.reopen(image, user=self.alice)
+
+        image.refresh_from_db()
+        self.assertTrue(Image.objects.awaiting_review().filter(pk=image.pk).exists())
+        self.assertEqual((image.text, image.reviewed_caption, image.final_caption), (TEXT, TEXT, None))
+        self.assertEqual((image.reviewed_at, image.claimed_by, image.claimed_until), (None, None, None))
+        assert image.captioned_at is not None
+        self.assertAlmostEqual(image.captioned_at, timezone.now(), delta=timedelta(minutes=1))
+        entry = AuditLog.objects.get(action="caption_reopened")
+        self.assertEqual((entry.user, entry.entity_id), (self.alice, str(image.pk)))
+
+    def test_one_that_was_described_by_hand_awaits_review_too(self) -> None:
+        image = self.approved(draft=None, status=Image.Status.ERROR, processing_error="Not a picture.")
+        actions.reopen(image, user=self.alice)
+        self.assertTrue(Image.objects.awaiting_review().filter(pk=image.pk).exists())
+
+    def test_after_it_one_can_correct_or_reject(self) -> None:
+        first, second = undone(make_image(make_post(self.connection)), self.alice), self.approved()
+        for image in (first, second):
+            actions.reopen(image, user=self.alice)
+        actions.approve(first, text="The corrected text.", reviewer=self.alice)
+        actions.reject(second, reason="Not to be published", reviewer=self.alice)
+        first.refresh_from_db()
+        second.refresh_from_db()
+        self.assertEqual((first.status, first.final_caption), (Image.Status.APPROVED, "The corrected text."))
+        self.assertEqual(second.status, Image.Status.REJECTED)
+        self.assertEqual(Publication.objects.open().get().post, first.post)
+
+    def test_no_engine_writes_over_the_text(self) -> None:
+        image = self.approved()
+        actions.reopen(image, user=self.alice)
+        self.assertEqual(drafts.ask_for_new_drafts([image.pk], "a-task"), 0)
+
+    def test_a_publication_of_which_nothing_is_left_goes(self) -> None:
+        for status in Publication.OPEN:
+            with self.subTest(status=status):
+                image = self.approved()
+                image.post.publications.update(status=status)
+                actions.reopen(image, user=self.alice)
+                self.assertFalse(image.post.publications.exists())
+
+    def test_what_was_undone_of_the_post_keeps_no_publication_alive(self) -> None:
+        post = make_post(self.connection)
+        undone(make_image(post), self.alice)
+        actions.reopen(self.approved(post), user=self.alice)
+        self.assertFalse(Publication.objects.open().exists())
+
+    def test_the_publication_of_the_others_waits_for_it_again(self) -> None:
+        post = make_post(self.connection)
+        first, second = make_image(post), make_image(post)
+        actions.approve(first, text=TEXT, reviewer=self.alice)
+        actions.approve(second, text=TEXT, reviewer=self.alice)
+        Publication.objects.update(requested_by=self.alice)
+
+        actions.reopen(first, user=self.alice)
+
+        publication = Publication.objects.get()
+        self.assertEqual(publication.status, Publication.Status.WAITING)
+        self.assertEqual((publication.next_attempt_at, publication.requested_by), (None, None))
+        actions.reject(first, reason="no", reviewer=self.alice)
+        self.assertEqual(Publication.objects.get().status, Publication.Status.QUEUED)
+
+    def test_a_publication_that_was_sent_once_is_kept_for_its_undo(self) -> None:
+        image = self.approved()
+        image.post.publications.update(before={"status": {}})
+        actions.reopen(image, user=self.alice)
+        self.assertEqual(Publication.objects.get().status, Publication.Status.WAITING)
+
+    def test_publications_that_have_ended_stay_as_they_are(self) -> None:
+        for status in (Publication.Status.REFUSED, Publication.Status.UNDONE):
+            with self.subTest(status=status):
+                image = self.approved()
+                image.post.publications.update(status=status, next_attempt_at=None)
+                actions.reopen(image, user=self.alice)
+                self.assertEqual(image.post.publications.get().status, status)
+                actions.approve(image, text=TEXT, reviewer=self.alice)
+                self.assertEqual(image.post.publications.filter(status=Publication.Status.QUEUED).count(), 1)
+
+    def test_while_a_worker_writes_to_the_post_nothing_is_changed(self) -> None:
+        soon = timezone.now() + timedelta(minutes=1)
+        for under_way in (
+            {"leased_until": soon},
+            {"leased_until": soon, "status": Publication.Status.UNDOING},
+            {"sent_at": timezone.now(), "before": {}, "base": {}},  # the worker died: it may be on the server
+        ):
+            with self.subTest(publication=under_way):
+                image = self.approved()
+                image.post.publications.update(**under_way)
+                with self.assertRaisesMessage(actions.AlreadyDecided, "being written to"):
+                    actions.reopen(image, user=self.alice)
+                image.refresh_from_db()
+                self.assertEqual((image.status, image.final_caption), (Image.Status.APPROVED, TEXT))
+                self.assertTrue(image.post.publications.exists())
+        self.assertFalse(AuditLog.objects.filter(action="caption_reopened").exists())
+
+    def test_a_lease_that_ran_out_holds_nothing(self) -> None:
+        image = self.approved()
+        image.post.publications.update(leased_until=timezone.now() - timedelta(seconds=1))
+        actions.reopen(image, user=self.alice)
+        self.assertTrue(Image.objects.awaiting_review().exists())
+
+    def test_only_an_approved_one(self) -> None:
+        for status, reason in (("posted", "Undo its publication"), ("rejected", "rejected"), ("pending", "pending")):
+            image = make_image(make_post(self.connection), status=status)
+            with self.subTest(status=status), self.assertRaisesMessage(actions.AlreadyDecided, reason):
+                actions.reopen(image, user=self.alice)
 
 
 class ClaimTests(ActionCase):

@@ -194,6 +194,7 @@ class RescanTests(TestCase):
 
     def test_closing_the_last_undecided_image_sets_off_the_publication(self) -> None:
         self.draft(self.image)
+        drafts.ask_for_drafts(list(Image.objects.values_list("pk", flat=True)), "a-task")
         actions.approve(self.image, text="A lighthouse.", reviewer=self.connection.user)
         assert Publication.objects.get().status == Publication.Status.WAITING
         upsert_statuses(self.connection, [make_status("1", picture("a1"), picture("a2", "Mine."))])

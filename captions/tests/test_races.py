@@ -1,10 +1,12 @@
 """Decisions at the same moment. SQLite has one writer at a time, so these say something on real servers only."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from threading import Barrier, Thread
 
 from django.db import connection
 from django.test import TransactionTestCase, skipUnlessDBFeature
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.tests.people import make_user
@@ -136,3 +138,35 @@ class RaceTests(TransactionTestCase):
             self.assertEqual(raised, [])
             publication = Publication.objects.get(post=post)
             self.assertEqual(publication.status, Publication.Status.QUEUED)
+
+    def test_a_cancelled_task_and_an_approval_at_once_leave_no_publication_waiting_for_nothing(self) -> None:
+        for number in range(ROUNDS):
+            post, task = make_post(self.connection), f"task-{number}"
+            image = make_image(post)
+            make_image(post, draft=None, batch_id=task, next_attempt_at=timezone.now())
+
+            raised = self.together(
+                self.approving(image, "The text.", self.alice),
+                lambda task=task: drafts.withdraw(task),  # type: ignore[misc]
+            )
+
+            self.assertEqual(raised, [])
+            self.assertEqual(Publication.objects.get(post=post).status, Publication.Status.QUEUED)
+
+    def test_a_picture_is_reviewed_again_or_written_by_a_worker_and_never_both(self) -> None:
+        for _round in range(ROUNDS):
+            image = make_image(make_post(self.connection))
+            actions.approve(image, text="The text.", reviewer=self.alice)
+            publication, taken = Publication.objects.get(post=image.post), list[bool]()
+
+            raised = self.together(
+                lambda image=image: actions.reopen(image, user=self.bob),  # type: ignore[misc]
+                lambda pk=publication.pk, taken=taken: taken.append(  # type: ignore[misc]
+                    Publication.objects.claim(pk, timedelta(minutes=1))
+                ),
+            )
+
+            self.assertEqual(taken, [len(raised) == 1])
+            image.refresh_from_db()
+            self.assertEqual(image.status, Image.Status.APPROVED if raised else Image.Status.PENDING)
+            image.post.publications.update(leased_until=None)  # one account has one writer at a time

@@ -7,15 +7,17 @@ from django.http import HttpResponse
 from django.test import TestCase, override_settings
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from accounts.models import User
 from accounts.roles import Role
 from accounts.tests.people import make_user
 from captions import actions
-from captions.models import Image, Publication
+from captions.models import CaptionVersion, Image, Publication
 from captions.tests.rows import DRAFT, add_draft, add_member, make_connection, make_image, make_post
 from platforms.models import Family, PlatformConnection
 
+DECISIONS = {"approve", "reject", "skip", "hold", "publish_now", "reopen", "requeue"}
 TEXT = "A lighthouse with red and white stripes on a rock; waves break below it."
 
 
@@ -282,7 +284,7 @@ class DecisionTests(PageCase):
         self.assertEqual((self.image.status, self.image.claimed_by), (Image.Status.PENDING, None))
 
     def test_decisions_are_never_made_by_a_link(self) -> None:
-        for name in ("approve", "reject", "skip", "hold", "publish_now", "requeue"):
+        for name in DECISIONS:
             self.assertEqual(self.client.get(self.url(name)).status_code, 405)
 
 
@@ -308,19 +310,110 @@ class OutcomeTests(PageCase):
             self.client.post(self.url("publish_now"), follow=True), "No picture of this post is approved"
         )
 
-    def test_a_server_that_is_never_written_to_gets_a_text_to_copy(self) -> None:
-        PlatformConnection.objects.update(platform_type=Family.UNKNOWN)
-        response = self.client.get(self.approve().headers["Location"])
-        self.assertContains(response, "never writes to this server")
-        self.assertContains(response, TEXT)
-        self.assertContains(response, "data-copy")
+    def test_what_is_never_written_is_to_be_copied_and_it_is_said_why(self) -> None:
+        for connection, post, why in (
+            ({"platform_type": Family.UNKNOWN, "software": "snac"}, {}, "runs snac"),
+            ({"software_version": "3.5.19"}, {}, "Mastodon 3.5.19, which cannot change the alt text"),
+            ({}, {"has_poll": True}, "The post has a poll"),
+        ):
+            with self.subTest(why=why):
+                self.image = make_image(make_post(make_connection(self.alice, why, **connection), **post))
+                approved = self.approve()
+                self.assertRedirects(approved, self.url(), fetch_redirect_response=False)
+                response = self.client.get(self.url())
+                self.assertIn(why, str(next(iter(response.context["messages"]))))
+                self.assertNotContains(response, "will be published in a moment")
+                self.assertContains(response, "add it by hand")
+                self.assertContains(self.page(), why)
+                self.assertContains(response, TEXT)
+                self.assertContains(response, "data-copy")
+
+    def test_a_post_waits_only_for_what_will_be_decided(self) -> None:
+        make_image(self.image.post)
+        make_image(self.image.post, draft=None)
+        self.assertContains(self.decided(), "It is published when 1 more picture of this post is decided.")
+
+    def test_an_approved_picture_can_be_reviewed_again(self) -> None:
+        response = self.decided(status="refused", error="The post was edited after it was reviewed.")
+        self.assertContains(response, f'action="{self.url("reopen")}"')
+
+        response = self.client.post(self.url("reopen"), follow=True)
+
+        self.assertRedirects(response, self.url())
+        self.assertContains(response, "awaits review again")
+        self.assertContains(response, "A person reviewed this text before.")
+        self.assertEqual(response.context["text"], TEXT)
+        self.assertContains(response, "approve-form")
+        self.assertContains(self.client.post(self.url("reopen"), follow=True), "not approved: pending")
+
+    def test_the_chosen_connection_goes_along(self) -> None:
+        self.decided()
+        query = f"?connection={self.connection.pk}"
+        self.assertContains(self.client.get(self.url() + query), self.url("reopen") + query)
+        self.assertRedirects(self.client.post(self.url("reopen") + query), self.url() + query)
+
+    def test_a_reader_is_not_offered_another_review(self) -> None:
+        self.decided()
+        reader = make_user("vic", role=Role.VIEWER)
+        add_member(self.connection, reader)
+        self.client.force_login(reader)
+        self.assertNotContains(self.page(), self.url("reopen"))
+
+    def posted(self) -> Publication:
+        """The publication that put the image's text on the server."""
+        actions.approve(self.image, text=TEXT, reviewer=self.alice)
+        publication = Publication.objects.get()
+        done = {"texts": {self.image.remote_id: TEXT}, "before": {}, "verified_at": timezone.now()}
+        Publication.objects.update(status=Publication.Status.POSTED, **done)
+        Image.objects.filter(pk=self.image.pk).update(status="posted", posted_at=timezone.now())
+        return publication
+
+    def test_a_published_picture_says_since_when_and_how_to_take_it_back(self) -> None:
+        publication = self.posted()
+        response = self.page()
+        self.assertContains(response, f"It is on the server, since {date_format(timezone.now(), 'DATE_FORMAT')}")
+        self.assertContains(response, "undo its publication")
+        self.assertContains(response, reverse("publications:detail", args=[publication.pk]))
+        self.assertNotContains(response, self.url("reopen"))
+        self.assertContains(self.client.post(self.url("reopen"), follow=True), "Undo its publication")
+        self.assertEqual(self.status(), Image.Status.POSTED)
+
+    def test_a_published_picture_shows_its_own_publication_not_that_of_another(self) -> None:
+        own = self.posted()
+        for status in (Publication.Status.REFUSED, Publication.Status.WAITING):
+            other = make_image(self.image.post)
+            actions.approve(other, text=TEXT, reviewer=self.alice)
+            later = Publication.objects.latest("pk")
+            texts = {other.remote_id: TEXT}
+            Publication.objects.filter(pk=later.pk).update(status=status, error="Not this time.", texts=texts)
+            with self.subTest(status=status):
+                response = self.page()
+                self.assertContains(response, "It is on the server")
+                self.assertContains(response, reverse("publications:detail", args=[own.pk]))
+                self.assertNotContains(response, "Not this time.")
+                self.assertNotContains(response, "Publish now")
+
+    def test_a_published_picture_without_a_publication_says_where_it_is(self) -> None:
+        image = make_image(make_post(self.connection), status="posted", final_caption=TEXT)
+        self.assertContains(self.page(image), "It is on the server.")
+
+    def test_an_undone_picture_says_so_whatever_comes_of_the_others(self) -> None:
+        self.posted()
+        Publication.objects.update(status=Publication.Status.UNDONE)
+        Image.objects.filter(pk=self.image.pk).update(status="approved", posted_at=None)
+        self.image.versions.create(kind=CaptionVersion.Kind.UNDONE, text="")
+        actions.approve(make_image(self.image.post), text=TEXT, reviewer=self.alice)
+        response = self.page()
+        self.assertContains(response, "only after another review")
+        self.assertContains(response, self.url("reopen"))
+        self.assertNotContains(response, "will be published")
 
 
 class DoorTests(PageCase):
     def statuses(self) -> dict[str, int]:
         posts = {"approve": {"text": TEXT, "seen": self.image.versions.get().pk}, "reject": {"reason": "no"}}
         found = {"review": self.client.get(self.url()).status_code}
-        for name in ("approve", "reject", "skip", "hold", "publish_now", "requeue"):
+        for name in DECISIONS:
             found[name] = self.client.post(self.url(name), posts.get(name, {})).status_code
         found["picture"] = self.client.get(self.url("picture")).status_code
         return found
@@ -338,7 +431,7 @@ class DoorTests(PageCase):
             self.client.force_login(user)
             found = self.statuses()
             self.assertEqual(found["review"], 200)
-            self.assertEqual({found[name] for name in ("approve", "reject", "publish_now", "requeue")}, {403})
+            self.assertEqual({found[name] for name in DECISIONS - {"skip", "hold"}}, {403})
             self.assertEqual(found["hold"], 409)
             self.assertNotContains(self.client.get(self.url()), "approve-form")
         self.assertEqual(self.status(), Image.Status.PENDING)

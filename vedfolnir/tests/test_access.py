@@ -65,6 +65,7 @@ ACCESS = {
     "captions:skip": DECISION,
     "captions:hold": DECISION,
     "captions:publish_now": DECISION,
+    "captions:reopen": DECISION,
     "captions:requeue": DECISION,
     "platforms:list": PAGE,
     "platforms:connect": Access(read=Ability.CONNECT, write=Ability.CONNECT),
