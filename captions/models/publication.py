@@ -31,7 +31,7 @@ class PublicationQuerySet(TouchingQuerySet["Publication"]):
         return self.filter(status__in=Publication.OPEN)
 
     def due(self, now: datetime | None = None) -> Self:
-        """What a worker may take now: not held by another, on a connection that is active and that its server lets go on.
+        """What a worker may take now: not held by another, on an active connection whose server did not ask to wait.
 
         A connection that needs attention holds back what is to be written, not what a person wants undone.
         """

@@ -184,7 +184,7 @@ def test_a_version_that_does_not_contradict_changes_nothing(server: Server, vers
     assert detected(server.url).capabilities.can_write
 
 
-HREFS = ["https://[bad", "http://x]/", None, 7, {}, "https://x/\x1b", "https://x/\ud800", "https://x/\x00"]
+HREFS: list[Any] = ["https://[bad", "http://x]/", None, 7, {}, "https://x/\x1b", "https://x/\ud800", "https://x/\x00"]
 
 
 @pytest.mark.parametrize("href", HREFS)

@@ -479,7 +479,7 @@ class UndoTests(PublishingCase):
 
     def test_a_text_changed_since_is_left_alone(self) -> None:
         status_id, publication = self.published()
-        self.write_by_hand(status_id, {next(iter(publication.texts)): "Better."})
+        self.write_by_hand(status_id, {next(iter(publication.texts or {})): "Better."})
         requests.request_undo(publication, user=self.reviewer)
 
         self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
@@ -490,7 +490,7 @@ class UndoTests(PublishingCase):
 
     def test_what_is_still_ours_is_put_back_beside_a_text_changed_since(self) -> None:
         status_id, publication = self.published(Picture())
-        changed, ours = publication.texts
+        changed, ours = publication.texts or {}
         self.write_by_hand(status_id, {changed: "Better."})
         requests.request_undo(publication, user=self.reviewer)
 

@@ -34,10 +34,9 @@ class Command(BaseCommand):
             raise CommandError(f"{reason} {work.count()} posts wait for that.")
         if dry_run:
             self._say_what_would_be_done(work)
-        else:
-            results = self._publish(work)
-        held = self._say_what_is_left(work, found)
-        if not dry_run and (failed := results[Result.REFUSED] + held):
+            return
+        results = self._publish(work)
+        if failed := results[Result.REFUSED] + self._say_what_is_left(work, found):
             raise CommandError(f"{failed} of {results.total()} could not be written; the reasons stand above.")
 
     def _say_what_would_be_done(self, work: PublicationQuerySet) -> None:
