@@ -46,6 +46,10 @@ class TextChanged(DecisionRefused):
         self.latest = latest
 
 
+class PostChanged(DecisionRefused):
+    """The author edited the post after it was on the screen."""
+
+
 class TextRefused(DecisionRefused):
     """The text cannot be an alt text there: empty, or over the server's limit."""
 
@@ -81,21 +85,33 @@ def findings_for(image: Image, text: str) -> list[checks.Finding]:
     )
 
 
-def approve(image: Image, *, text: str, reviewer: User, seen: CaptionVersion | int | None = None) -> Decision:
+def approve(
+    image: Image,
+    *,
+    text: str,
+    reviewer: User,
+    seen: CaptionVersion | int | None = None,
+    seen_edit: str | None = None,
+) -> Decision:
     """Sign off `text`, for a picture that awaits review or that failed. Publishing happens later, from the queue.
 
-    `seen` is the caption version, or its id, that was on the screen (NO_VERSION: there was none; None: do not ask).
+    `seen` is the caption version, or its id, that was on the screen (NO_VERSION: there was none; None: do not ask),
+    `seen_edit` the `edited_at` of the post that was around it (None: do not ask).
 
-    Raises NotAllowed, AlreadyDecided, TextChanged, TextRefused.
+    Raises NotAllowed, AlreadyDecided, TextChanged, PostChanged, TextRefused.
     """
     text = clean_alt_text(text)
-    return again_after_deadlock(lambda: _approve(image.pk, text, reviewer, seen))
+    return again_after_deadlock(lambda: _approve(image.pk, text, reviewer, seen, seen_edit))
 
 
 @transaction.atomic
-def _approve(image_id: int, text: str, reviewer: User, seen: CaptionVersion | int | None) -> Decision:
+def _approve(
+    image_id: int, text: str, reviewer: User, seen: CaptionVersion | int | None, seen_edit: str | None
+) -> Decision:
     image = _locked(image_id, reviewer)
     _require_latest(image, seen)
+    if seen_edit is not None and image.is_decidable and seen_edit != image.post.edited_at:
+        raise PostChanged(_("The post was edited while you worked on it. Read it again: it is shown as it is now."))
     findings = findings_for(image, text)
     if refused := [finding for finding in findings if finding.code in REFUSED_CODES]:
         raise TextRefused(refused)

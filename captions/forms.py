@@ -8,10 +8,15 @@ from platforms.models import PlatformConnection
 
 
 class ApprovalForm(forms.Form):
-    """The alt text, and the caption version that the reviewer had before them. The action judges the text."""
+    """The alt text, and what was on the screen: the caption version and the last edit of the post."""
 
     text = forms.CharField(label=_("Alt text"), required=False, strip=False, widget=forms.Textarea)
     seen = forms.IntegerField(min_value=NO_VERSION, widget=forms.HiddenInput)
+    seen_edit = forms.CharField(required=False, empty_value=None, max_length=40, widget=forms.HiddenInput)
+
+    def clean_seen_edit(self) -> str | None:
+        """None where the page did not say; empty for a post that was never edited."""
+        return (self.cleaned_data["seen_edit"] or "") if "seen_edit" in self.data else None
 
 
 class RejectionForm(forms.Form):

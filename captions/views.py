@@ -86,13 +86,17 @@ def approve(request: SignedInRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _page(request, image, Typed(text=request.POST.get("text", ""), refusal=_form_errors(form)), status=422)
 
-    text = form.cleaned_data["text"]
+    text, seen = form.cleaned_data["text"], form.cleaned_data["seen"]
     try:
-        decision = actions.approve(image, text=text, reviewer=request.user, seen=form.cleaned_data["seen"])
+        decision = actions.approve(
+            image, text=text, reviewer=request.user, seen=seen, seen_edit=form.cleaned_data["seen_edit"]
+        )
     except actions.NotAllowed as refused:
         raise PermissionDenied from refused
     except actions.TextRefused as refused:
         return _page(request, image, Typed(text, str(refused), refused.findings), status=422)
+    except actions.PostChanged as refused:
+        return _page(request, image, Typed(text, str(refused)), status=409)
     except actions.TextChanged as refused:
         latest = refused.latest.text if refused.latest else ""
         return _page(request, image, Typed(text, str(refused), other_text=latest), status=409)

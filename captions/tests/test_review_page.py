@@ -13,7 +13,7 @@ from accounts.models import User
 from accounts.roles import Role
 from accounts.tests.people import make_user
 from captions import actions
-from captions.models import CaptionVersion, Image, Publication
+from captions.models import CaptionVersion, Image, Post, Publication
 from captions.tests.rows import DRAFT, add_draft, add_member, make_connection, make_image, make_post
 from platforms.models import Family, PlatformConnection
 
@@ -54,6 +54,19 @@ class PageCase(TestCase):
     def status(self) -> str:
         self.image.refresh_from_db()
         return self.image.status
+
+
+class PostEditTests(PageCase):
+    def test_an_approval_on_a_page_from_before_the_post_was_edited_is_refused_and_keeps_the_text(self) -> None:
+        Post.objects.filter(pk=self.image.post_id).update(edited_at="2026-11-21T04:00:00Z")
+
+        response = self.approve(seen_edit="")
+
+        self.assertContains(response, "The post was edited while you worked on it", status_code=409)
+        self.assertContains(response, TEXT, status_code=409)
+        self.assertEqual(self.status(), Image.Status.PENDING)
+        self.approve(seen_edit="2026-11-21T04:00:00Z")
+        self.assertEqual(self.status(), Image.Status.APPROVED)
 
 
 class PageTests(PageCase):
