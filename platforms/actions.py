@@ -20,6 +20,7 @@ from platforms.fields import CredentialUnreadable, readable
 from platforms.identity import Identity, identify
 from platforms.models import AttentionAbout, PlatformConnection, PlatformMember
 from vedfolnir.lib.outbound import OutboundRefused, normalise_instance_url
+from vedfolnir.lib.wording import reason_of
 
 LONGEST_NAME = 100  # characters, the column's length
 MEMBER_ROLES = (Role.REVIEWER, Role.VIEWER)
@@ -96,7 +97,7 @@ def plan_connection(user: User, *, name: str, instance_url: str, token: str) -> 
     try:
         base_url = normalise_instance_url(instance_url)
     except OutboundRefused as error:
-        raise ConnectRefused(error.reason, "instance_url") from error
+        raise ConnectRefused(reason_of(error), "instance_url") from error
     plan = Plan(name, base_url, _identify(base_url, token))
     _find(user, plan)
     return plan

@@ -16,6 +16,7 @@ from platforms.clients.base import CredentialsRefused, PlatformError, PlatformRe
 from platforms.clients.limits import Budget, retry_after
 from vedfolnir.lib.outbound import HttpClient, OutboundRefused, OutboundUnavailable, Response, Timeout
 from vedfolnir.lib.text import clean_line
+from vedfolnir.lib.wording import reason_of
 
 WORDS = 300  # characters of a server's own explanation that we pass on
 UNAUTHORIZED = frozenset({401})
@@ -58,11 +59,11 @@ class Api:
         try:
             HttpClient(base_url, allow=allow).close()  # alone, to tell a bad address from a bad token
         except OutboundRefused as error:
-            raise PlatformRefused(error.reason) from error
+            raise PlatformRefused(reason_of(error)) from error
         try:
             self._http = HttpClient(base_url, token=token, allow=allow, timeout=timeout)
         except OutboundRefused as error:
-            raise CredentialsRefused(error.reason) from error
+            raise CredentialsRefused(reason_of(error)) from error
 
     def get(self, path: str, **options: Any) -> Answer:
         return self.request("GET", path, **options)
@@ -95,9 +96,9 @@ class Api:
         try:
             response = self._http.request(method, path, params=params, json=json)
         except OutboundUnavailable as error:
-            raise PlatformUnavailable(error.reason) from error
+            raise PlatformUnavailable(reason_of(error)) from error
         except OutboundRefused as error:
-            raise PlatformRefused(error.reason) from error
+            raise PlatformRefused(reason_of(error)) from error
         self._budget.note(response.headers)
         if not 200 <= response.status < 300:
             raise self._failure(response, scope, bad_token)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from vedfolnir.lib import wording
 from vedfolnir.lib.outbound import AllowList, OutboundRefused, normalise_instance_url
 from vedfolnir.lib.outbound.urls import parse_url
 
@@ -118,3 +119,21 @@ def test_only_named_servers_may_use_plain_http_and_unusual_ports() -> None:
         with pytest.raises(OutboundRefused):
             nobody.check(parse_url(url), plain_http=plain_http)
         AllowList.parse(["a.example"]).check(parse_url(url), plain_http=plain_http)
+
+
+@pytest.mark.parametrize("typed", ["::1", "https://2001:db8::1", "2606:4700::1111"])
+def test_an_ipv6_address_without_brackets_is_told_of_them(typed: str) -> None:
+    with pytest.raises(OutboundRefused, match=r"in brackets, such as \[2001:db8::1\]"):
+        normalise_instance_url(typed)
+
+
+def test_a_reason_is_translated_with_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    german = {"Port %(port)s of %(host)s is not allowed": "Port %(port)s von %(host)s geht nicht."}
+    monkeypatch.setattr(
+        wording, "gettext", lambda text: next((to for begin, to in german.items() if text.startswith(begin)), text)
+    )
+    with pytest.raises(OutboundRefused) as raised:
+        AllowList.parse([]).check(parse_url("https://a.example:22"), plain_http=False)
+    assert wording.reason_of(raised.value) == "Port 22 von a.example geht nicht."
+    assert raised.value.reason.startswith("Port 22 of a.example is not allowed")
+    assert wording.reason_of(OutboundRefused("100 % sure.")) == "100 % sure."

@@ -11,6 +11,7 @@ import urllib3.exceptions
 from requests.structures import CaseInsensitiveDict
 
 from vedfolnir.lib.outbound.errors import OutboundError, OutboundRefused, OutboundUnavailable
+from vedfolnir.lib.outbound.errors import gettext_noop as _
 from vedfolnir.lib.outbound.transport import Guard, GuardedAdapter, Timeout
 from vedfolnir.lib.outbound.urls import AllowList, Target, parse_url
 
@@ -45,8 +46,14 @@ class Response:
             return jsonlib.loads(self.body)
         except (ValueError, RecursionError):
             pass
-        kind = "a web page" if self.content_type == "text/html" else self.content_type or "something unknown"
-        raise OutboundRefused(f"{parse_url(self.url).host} answered with {kind} (status {self.status}), not with JSON.")
+        known = {"host": parse_url(self.url).host, "status": self.status, "kind": self.content_type}
+        if self.content_type == "text/html":
+            raise OutboundRefused(_("%(host)s answered with a web page (status %(status)s), not with JSON."), **known)
+        if not self.content_type:
+            raise OutboundRefused(
+                _("%(host)s answered with something unknown (status %(status)s), not with JSON."), **known
+            )
+        raise OutboundRefused(_("%(host)s answered with %(kind)s (status %(status)s), not with JSON."), **known)
 
 
 class HttpClient:
@@ -73,7 +80,7 @@ class HttpClient:
     ) -> None:
         self._base = parse_url(base_url)
         if "?" in self._base.path:
-            raise OutboundRefused("The server's address must not contain a question mark.")
+            raise OutboundRefused(_("The server's address must not contain a question mark."))
         allowed = AllowList.parse(allow)
         if exempt:
             allowed = allowed.including(self._base)
@@ -100,7 +107,7 @@ class HttpClient:
         Raises OutboundUnavailable and OutboundRefused.
         """
         if not path.startswith("/"):
-            raise OutboundRefused("The path of a request must begin with a slash.")
+            raise OutboundRefused(_("The path of a request must begin with a slash."))
         url = self._base.url.rstrip("/") + path
         own = CaseInsensitiveDict(self._headers)
         own.update(headers or {})
@@ -152,20 +159,22 @@ def fetch(
     headers = {"User-Agent": USER_AGENT, "Accept": accept, "Accept-Encoding": "identity"}
     with _Channel(Guard(allowed, timeout, plain_http=True)) as channel:
         channel.guard.start()
-        for _ in range(MAX_REDIRECTS + 1):
+        for _hop in range(MAX_REDIRECTS + 1):
             request = requests.Request("GET", target.url, headers=headers)
             response = channel.send(request, target.host, max_bytes, skip_redirect_body=True)
             if response.status not in REDIRECTS or "Location" not in response.headers:
                 return response
             target = _next_hop(target, response.headers["Location"])
-    raise OutboundRefused(f"The file at {target.host} was redirected more than {MAX_REDIRECTS} times.")
+    raise OutboundRefused(
+        _("The file at %(host)s was redirected more than %(count)s times."), host=target.host, count=MAX_REDIRECTS
+    )
 
 
 def _next_hop(target: Target, location: str) -> Target:
     location = location.encode("latin-1").decode("utf-8", "replace")  # http.client reads Latin-1, servers write UTF-8
     following = target.joined(location)
     if target.scheme == "https" and following.scheme == "http":
-        raise OutboundRefused(f"{target.host} redirects from https to plain http, which is not safe.")
+        raise OutboundRefused(_("%(host)s redirects from https to plain http, which is not safe."), host=target.host)
     return following
 
 
@@ -202,7 +211,9 @@ class _Channel:
         return self._adapter.send(prepared, stream=True, timeout=timeout)
 
     def _read(self, answer: requests.Response, host: str, limit: int) -> bytes:
-        too_large = OutboundRefused(f"The answer of {host} is larger than {limit:,} bytes.")
+        too_large = OutboundRefused(
+            _("The answer of %(host)s is larger than %(limit)s bytes."), host=host, limit=f"{limit:,}"
+        )
         if (answer.raw.length_remaining or 0) > limit:
             raise too_large
         body = bytearray()
@@ -227,21 +238,26 @@ def _explain(error: Exception, host: str) -> OutboundError:
     match error:
         case requests.exceptions.SSLError() | urllib3.exceptions.SSLError():
             return OutboundUnavailable(
-                f"No secure connection to {host}: its certificate is expired, not trusted or for another name, "
-                "or it does not speak TLS."
+                _(
+                    "No secure connection to %(host)s: its certificate is expired, not trusted or for another name, "
+                    "or it does not speak TLS."
+                ),
+                host=host,
             )
         case requests.Timeout() | urllib3.exceptions.TimeoutError() | TimeoutError():
-            return OutboundUnavailable(f"{host} did not answer in time. Try again later.")
+            return OutboundUnavailable(_("%(host)s did not answer in time. Try again later."), host=host)
         case requests.exceptions.InvalidHeader() | requests.exceptions.InvalidJSONError() | ValueError():
-            return OutboundRefused(f"The request to {host} contains something that cannot be sent.")
+            return OutboundRefused(_("The request to %(host)s contains something that cannot be sent."), host=host)
         case requests.exceptions.ContentDecodingError() | urllib3.exceptions.DecodeError():
-            return OutboundRefused(f"The answer of {host} is compressed in a way that cannot be read.")
+            return OutboundRefused(_("The answer of %(host)s is compressed in a way that cannot be read."), host=host)
         case _:
-            return OutboundUnavailable(f"{host} broke off the connection before the answer was complete.")
+            return OutboundUnavailable(
+                _("%(host)s broke off the connection before the answer was complete."), host=host
+            )
 
 
 def _sendable(token: str) -> str:
     token = token.strip()
     if not token or not all("!" <= character <= "~" for character in token):
-        raise OutboundRefused("The access token is empty or contains unusual characters. Copy it once more.")
+        raise OutboundRefused(_("The access token is empty or contains unusual characters. Copy it once more."))
     return token

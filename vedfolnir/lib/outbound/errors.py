@@ -1,12 +1,22 @@
 """The two ways in which a request to the outside fails."""
 
 
-class OutboundError(Exception):
-    """A request that got no usable answer. `reason` is a sentence for a person, free of secrets and of paths."""
+def gettext_noop(message: str) -> str:
+    """Mark a sentence for the translators. It is translated where a person reads it: nothing here needs Django."""
+    return message
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+
+class OutboundError(Exception):
+    """A request that got no usable answer. `reason` is a sentence for a person, free of secrets and of paths.
+
+    `message` is that sentence in English, with places for the values in `known`; `vedfolnir.lib.wording` translates it.
+    """
+
+    def __init__(self, message: str, **known: object) -> None:
+        self.message = message
+        self.known = known
+        self.reason = message % known if known else message
+        super().__init__(self.reason)
 
 
 class OutboundUnavailable(OutboundError):

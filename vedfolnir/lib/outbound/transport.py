@@ -21,6 +21,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from vedfolnir.lib.addresses import is_public
 from vedfolnir.lib.outbound.errors import OutboundRefused, OutboundUnavailable
+from vedfolnir.lib.outbound.errors import gettext_noop as _
 from vedfolnir.lib.outbound.urls import AllowList, Target
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class Guard:
         """Return how long to wait now, at most `limit`. Raises OutboundUnavailable once the call's time is used up."""
         left = self._deadline - time.monotonic()
         if left <= 0:
-            raise OutboundUnavailable(f"The server needed more than {self.timeout.total:g} seconds. Try again later.")
+            raise OutboundUnavailable(
+                _("The server needed more than %(seconds)g seconds. Try again later."), seconds=self.timeout.total
+            )
         return min(limit, left)
 
     def connect(self, scheme: str, host: str, port: int) -> socket.socket:
@@ -73,13 +76,15 @@ class Guard:
         self.allow.check(Target(scheme, host, port, "/"), plain_http=self.plain_http)
         addresses = self._look_up(host, port)
         if not self.allow.covers(host, port) and not all(is_public(ip_address(where[0])) for _, where in addresses):
-            raise OutboundRefused(f"{host} is not on the public internet. An operator can name it in OUTBOUND_ALLOW.")
+            raise OutboundRefused(
+                _("%(host)s is not on the public internet. An operator can name it in OUTBOUND_ALLOW."), host=host
+            )
         self.opened += 1
         for family, where in addresses:
             connection = self._dial(family, where)
             if connection is not None:
                 return connection
-        raise OutboundUnavailable(f"{host} does not accept connections at the moment. Try again later.")
+        raise OutboundUnavailable(_("%(host)s does not accept connections at the moment. Try again later."), host=host)
 
     def _look_up(self, host: str, port: int) -> list[Address]:
         """Resolve `host`. In a thread of its own, because getaddrinfo knows no time limit."""
@@ -90,7 +95,9 @@ class Guard:
         except queue.Empty:
             addresses = []
         if not addresses:
-            raise OutboundUnavailable(f"No server named {host} was found. Check the name, or try again later.")
+            raise OutboundUnavailable(
+                _("No server named %(host)s was found. Check the name, or try again later."), host=host
+            )
         return addresses
 
     def _dial(self, family: socket.AddressFamily, where: tuple[Any, ...]) -> socket.socket | None:

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import idna
 
 from vedfolnir.lib.outbound.errors import OutboundRefused
+from vedfolnir.lib.outbound.errors import gettext_noop as _
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_HOST = 253  # characters (RFC 1035)
@@ -51,7 +52,9 @@ class Target:
         try:
             url = urljoin(self.url, reference)
         except ValueError:
-            raise OutboundRefused(f"{self.host} redirects to something that is not a web address.") from None
+            raise OutboundRefused(
+                _("%(host)s redirects to something that is not a web address."), host=self.host
+            ) from None
         return parse_url(url)
 
 
@@ -62,15 +65,17 @@ def parse_url(url: str) -> Target:
     """
     parts = _split(url)
     if parts.scheme not in DEFAULT_PORTS:
-        raise OutboundRefused("Only addresses that begin with https:// or http:// can be used.")
+        raise OutboundRefused(_("Only addresses that begin with https:// or http:// can be used."))
     if "@" in parts.netloc:
-        raise OutboundRefused("The address contains a user name or password. Remove everything up to the @ sign.")
+        raise OutboundRefused(_("The address contains a user name or password. Remove everything up to the @ sign."))
+    if parts.netloc.count(":") > 1 and "[" not in parts.netloc:
+        raise OutboundRefused(_("An IPv6 address goes in brackets, such as [2001:db8::1]."))
     try:
         port = parts.port
     except ValueError:
         port = 0
     if port == 0:
-        raise OutboundRefused("The port in the address is not a number from 1 to 65535.")
+        raise OutboundRefused(_("The port in the address is not a number from 1 to 65535."))
     path = parts.path or "/"
     query = f"?{parts.query}" if parts.query else ""
     return Target(parts.scheme, canonical_host(parts.hostname or ""), port or DEFAULT_PORTS[parts.scheme], path + query)
@@ -80,7 +85,7 @@ def _split(url: str) -> SplitResult:
     try:
         return urlsplit(url.strip())
     except ValueError:
-        raise OutboundRefused("This is not a web address. Check it for typing errors.") from None
+        raise OutboundRefused(_("This is not a web address. Check it for typing errors.")) from None
 
 
 def canonical_host(host: str) -> str:
@@ -97,7 +102,7 @@ def canonical_host(host: str) -> str:
     except ValueError:  # AddressValueError and idna.IDNAError are both
         host = ""
     if len(host) > MAX_HOST or not _HOST.fullmatch(host):
-        raise OutboundRefused("The address contains no valid server name. Check it for typing errors.")
+        raise OutboundRefused(_("The address contains no valid server name. Check it for typing errors."))
     return host
 
 
@@ -110,10 +115,10 @@ def normalise_instance_url(text: str) -> str:
     """
     text = text.strip()
     if not text:
-        raise OutboundRefused("Enter the server's address, such as example.social.")
+        raise OutboundRefused(_("Enter the server's address, such as example.social."))
     url = text if "://" in text else f"https://{text}"
     if "?" in url or "#" in url or _split(url).path not in ("", "/"):
-        raise OutboundRefused("Enter only the server's address, such as example.social, without what follows it.")
+        raise OutboundRefused(_("Enter only the server's address, such as example.social, without what follows it."))
     return parse_url(url).origin
 
 
@@ -141,12 +146,22 @@ class AllowList:
         """
         if self.covers(target.host, target.port):
             return
-        exception = f"An operator can name {target.address} in OUTBOUND_ALLOW."
+        known = {"host": target.host, "port": target.port, "address": target.address}
         if target.scheme == "http" and not plain_http:
-            raise OutboundRefused(f"{target.host} must be reached by https://, not by http://. {exception}")
+            raise OutboundRefused(
+                _(
+                    "%(host)s must be reached by https://, not by http://. "
+                    "An operator can name %(address)s in OUTBOUND_ALLOW."
+                ),
+                **known,
+            )
         if target.port != DEFAULT_PORTS[target.scheme]:
             raise OutboundRefused(
-                f"Port {target.port} of {target.host} is not allowed, only the usual web ports are. {exception}"
+                _(
+                    "Port %(port)s of %(host)s is not allowed, only the usual web ports are. "
+                    "An operator can name %(address)s in OUTBOUND_ALLOW."
+                ),
+                **known,
             )
 
 
