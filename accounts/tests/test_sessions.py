@@ -82,6 +82,9 @@ class SessionTests(TestCase):
         sign_in(self.client)
         row = UserSession.objects.get()
         self.assertEqual(row.session_id, digest(cookie(self.client)))
+        self.assertNotEqual(row.session_id, cookie(self.client))
+        self.assertRegex(row.session_id, "^[0-9a-f]{64}$")
+        self.assertFalse(SessionStore(row.session_id).exists(row.session_id))  # what a copy of the table tells
         self.assertNotIn(cookie(self.client), row.session_data)
 
     def test_the_key_changes_at_sign_in(self) -> None:
