@@ -17,6 +17,7 @@ from celery.bin.celery import celery as celery_command
 from django.conf import settings
 from gunicorn.config import Config
 
+from vedfolnir import env
 from vedfolnir.celery import app
 from vedfolnir.tests.compose import VARIABLE, command_of
 
@@ -98,6 +99,31 @@ def test_the_example_names_every_variable_and_gives_no_secret_a_value() -> None:
 def test_the_example_repeats_the_defaults_of_the_file() -> None:
     defaults = {match["name"]: match["rest"] for match in variables() if match["kind"] == "-"}
     assert {name: example()[name] for name in defaults} == defaults
+
+
+def test_every_setting_that_operators_are_told_of_reaches_the_services() -> None:
+    """But those of the image itself (its folders), and DEBUG, which has no place in production."""
+    page = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE))
+    passed = set(SERVICES["web"]["environment"])
+    assert told - passed == {"DEBUG", "STATIC_ROOT", "VEDFOLNIR_DATA_DIR"}
+    assert all(SERVICES[name]["environment"] == SERVICES["web"]["environment"] for name in ("worker-io", "beat"))
+
+
+def test_the_secrets_of_vedfolnir_may_come_from_files_in_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the head of the file and docs/operators.md tell: every required secret of ours has its `_FILE`."""
+    environment = SERVICES["web"]["environment"]
+    secrets = [name for name, value in environment.items() if ":?" in value and SECRET.search(name)]
+    head = TEXT.partition("\nname:")[0]
+    for name in secrets:
+        assert f"{name}_FILE" in head
+        (tmp_path / name).write_text(f"{name} from a file\n", encoding="utf-8")
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+        assert env.text(name) == f"{name} from a file"
+    assert len(secrets) == 4
 
 
 def test_web_is_reached_from_this_machine_only() -> None:
