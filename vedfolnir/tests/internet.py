@@ -14,9 +14,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from pytest_httpserver import HTTPServer
+
+from vedfolnir.lib.outbound import HttpClient, Timeout
 
 PUBLIC = "93.184.216.34"
 OTHER_PUBLIC = "2606:4700:4700::1111"
+TOKEN = "t0ken-that-nobody-else-may-see"
+LIMIT = 1024 * 1024  # bytes
+QUICK = Timeout(connect=5, read=0.05, total=5)
 
 real_getaddrinfo = socket.getaddrinfo
 real_connect = socket.socket.connect
@@ -145,3 +151,12 @@ def server_context(certificate: Path, asked_for: list[str | None]) -> ssl.SSLCon
     context.load_cert_chain(certificate)
     context.sni_callback = record  # type: ignore[assignment]  # may return nothing
     return context
+
+
+def client_of(server: HTTPServer, **options: object) -> HttpClient:
+    allow = [f"{server.host}:{server.port}"]
+    return HttpClient(server.url_for(""), **{"allow": allow, "token": TOKEN, **options})  # type: ignore[arg-type]
+
+
+def client_of_port(port: int, timeout: Timeout = Timeout()) -> HttpClient:
+    return HttpClient(f"http://127.0.0.1:{port}", token=TOKEN, allow=[f"127.0.0.1:{port}"], timeout=timeout)
