@@ -163,29 +163,21 @@ def load_time_zones(client: Sequence[str]) -> None:
     run_or_raise(client, text=zones.stdout.decode())
 
 
+def install_mariadb(data: Path, as_root: Sequence[str]) -> None:
+    program = find_program("mariadb-install-db", "mariadb-server-core")
+    options = ("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
+    run_or_raise([program, "--no-defaults", *as_root, f"--datadir={data}", *options])
+
+
 def start_mariadb(folder: Path) -> Service:
     """MariaDB 10.6 or newer with an empty database, in `folder`; time zone tables are loaded."""
     folder.mkdir()
     data, server_socket, port, password = folder / "data", folder / "socket", free_port(), secrets.token_urlsafe(16)
     as_root = ["--user=root"] if os.geteuid() == 0 else []
-    install = find_program("mariadb-install-db", "mariadb-server-core")
-    run_or_raise(
-        [
-            *(install, "--no-defaults", *as_root, f"--datadir={data}"),
-            *("--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"),
-        ]
-    )
+    install_mariadb(data, as_root)
     admin = [find_program("mariadb", "mariadb-client"), "--no-defaults", f"--socket={server_socket}", "--user=root"]
-    server = [
-        find_program("mariadbd", "mariadb-server-core"),
-        "--no-defaults",
-        *as_root,
-        f"--datadir={data}",
-        f"--socket={server_socket}",
-        f"--pid-file={folder / 'pid'}",
-        f"--port={port}",
-        *MARIADB_OPTIONS,
-    ]
+    places = (f"--datadir={data}", f"--socket={server_socket}", f"--pid-file={folder / 'pid'}", f"--port={port}")
+    server = [find_program("mariadbd", "mariadb-server-core"), "--no-defaults", *as_root, *places, *MARIADB_OPTIONS]
     service = Service(
         name="MariaDB",
         variable="DATABASE_URL",
