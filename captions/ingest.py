@@ -17,7 +17,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from captions.models import CaptionVersion, Image, Post, Publication
-from captions.settling import lock_post, settle_waiting_publications
+from captions.settling import lock_post, lock_posts, settle_waiting_publications
 from platforms.clients.base import Attachment, Status
 from platforms.clients.entities import followable
 from platforms.models import PlatformConnection
@@ -216,7 +216,11 @@ def _refresh_image(image: Image, post: Post, index: int, attachment: Attachment)
         return
     values = {"post_id": post.pk, "attachment_index": index, **_addresses(attachment)}
     if any(getattr(image, name) != value for name, value in values.items()):
+        left = image.post_id
+        lock_posts([left, post.pk])
         Image.objects.filter(pk=image.pk, status=image.status).update(**values)
+        if left != post.pk:
+            settle_waiting_publications(left)
 
 
 def _close(image: Image, text: str) -> None:

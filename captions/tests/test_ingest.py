@@ -7,6 +7,7 @@ from unittest import skipIf
 import pytest
 from django.db import connection, connections, transaction
 from django.test import TestCase, TransactionTestCase
+from django.utils import timezone
 
 from accounts.models import User
 from captions import actions, drafts, ingest
@@ -213,6 +214,17 @@ class RescanTests(TestCase):
         self.image.refresh_from_db()
         assert self.image.post.post_id == "2"
         assert Image.objects.count() == 2
+
+    def test_the_post_that_such_an_image_leaves_waits_for_it_no_longer(self) -> None:
+        upsert_statuses(self.connection, [make_status("1", picture("a1"), picture("a2"))])
+        approved, other = Image.objects.order_by("attachment_index")
+        Image.objects.update(captioned_at=timezone.now())
+        actions.approve(approved, text="A lighthouse.", reviewer=self.connection.user)
+        assert Publication.objects.get().status == Publication.Status.WAITING
+        upsert_statuses(self.connection, [make_status("2", picture("a2"))])
+        other.refresh_from_db()
+        assert other.post.post_id == "2"
+        assert Publication.objects.get().status == Publication.Status.QUEUED
 
     def test_a_new_address_of_the_file_is_taken_over(self) -> None:
         fresh = replace(picture("a1"), url="https://files.example/signed?again")

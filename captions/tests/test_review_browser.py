@@ -78,6 +78,11 @@ def test_a_reviewer_decides_by_keyboard_alone(live_server: LiveServer, alice: Us
     assert Image.objects.get(pk=images[0].pk).final_caption == "Two gulls on a pier, one asleep."
 
 
+def keys_are_ready(page: Page) -> None:
+    """The script has run: it shows the button that lists the keys."""
+    expect(page.get_by_role("button", name="Keyboard")).to_be_visible()
+
+
 def test_pictures_in_error_are_described_by_keyboard_too(live_server: LiveServer, alice: User) -> None:
     connection = make_connection(alice)
     for _number in range(2):
@@ -89,10 +94,12 @@ def test_pictures_in_error_are_described_by_keyboard_too(live_server: LiveServer
         page.get_by_role("link", name="Errors").click()
         page.get_by_role("link", name="Describe the first by hand").click()
         expect(page.get_by_text("The file answers 404.")).to_be_visible()
+        keys_are_ready(page)
         page.keyboard.press("e")
         page.keyboard.type("Two gulls on a pier.")
         page.keyboard.press("Control+Enter")
         expect(page.get_by_text("1 is left.")).to_be_visible()
+        keys_are_ready(page)
         page.keyboard.press("r")
         page.keyboard.type("Purely decorative")
         page.keyboard.press("Enter")

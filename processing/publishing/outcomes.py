@@ -6,14 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import audit
 from captions.models import CaptionVersion, Image, Post, Publication
-from captions.settling import lock_post
+from captions.settling import lock_post, publishable_images
 from platforms.actions import raise_attention
 from platforms.clients.base import CredentialsRefused, PlatformUnavailable, Snapshot
 from platforms.models import PlatformConnection
@@ -24,13 +23,6 @@ logger = logging.getLogger(__name__)
 
 # The outcome of whatever was sent is known.
 SETTLED: dict[str, Any] = {"next_attempt_at": None, "sent_at": None, "base": None}
-
-
-def writable_images(post: Post) -> list[Image]:
-    """The approved images of the post, without those whose publication was undone: they are reviewed again first."""
-    approved = post.images.filter(status=Image.Status.APPROVED, is_decorative=False).order_by("pk")
-    latest = CaptionVersion.objects.filter(image=OuterRef("pk")).order_by("-pk").values("kind")[:1]
-    return list(approved.annotate(latest=Subquery(latest)).exclude(latest=CaptionVersion.Kind.UNDONE))
 
 
 def postpone(publication: Publication, error: PlatformUnavailable) -> bool:
@@ -116,7 +108,7 @@ def posted(publication: Publication, base: Snapshot, after: Snapshot, texts: Map
 
 def _queue_what_was_approved_meanwhile(publication: Publication, after: Snapshot) -> None:
     """A picture approved while this publication was under way found it open; it gets one of its own now."""
-    if not writable_images(publication.post):
+    if not publishable_images(publication.post_id).exists():
         return
     Publication.objects.create(
         post=publication.post,

@@ -1,11 +1,12 @@
 """One careful edit: read, compare with what the reviewer saw, keep the state before, write, read back, compare all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from captions.models import Image, Publication
+from captions.models import CaptionVersion, Image, Publication
+from captions.settling import publishable_images
 from platforms.clients.base import PlatformClient, PlatformRefused, Snapshot
 from platforms.wanted import wants
 from processing.publishing import leases, outcomes
@@ -27,7 +28,7 @@ def write(publication: Publication, client: PlatformClient) -> bool:
     now = client.snapshot(publication.post.remote_id)
     if (base := unsettled(publication, now)) is not None:
         return _settle(publication, base, now, publication.texts or {})
-    texts = _texts(outcomes.writable_images(publication.post))
+    texts = _texts(publishable_images(publication.post_id))
     if texts and has_texts(now, texts):
         # Written by hand meanwhile: nothing to send.
         return _settle(publication, now, now, texts)
@@ -79,7 +80,7 @@ def _forget_what_was_sent(publication: Publication) -> None:
     leases.note(publication, sent_at=None, base=None, **({"before": None} if first else {}))
 
 
-def _texts(images: list[Image]) -> dict[str, str]:
+def _texts(images: Iterable[Image]) -> dict[str, str]:
     return {image.remote_id: image.final_caption or "" for image in images}
 
 
@@ -105,11 +106,11 @@ def _without_overtaken(publication: Publication, now: Snapshot) -> list[Image]:
     """
     there = alt_texts(now)
     left, reason = [], _("No approved picture of this post is left to publish.")
-    for image in outcomes.writable_images(publication.post):
+    for image in publishable_images(publication.post_id):
         if image.remote_id not in there:
             reason = _("A picture that was approved is not part of the post any more.")
             outcomes.overtaken(publication, image, reason, None)
-        elif is_missing(there[image.remote_id]) or there[image.remote_id] == image.final_caption:
+        elif is_missing(there[image.remote_id]) or _is_ours(image, there[image.remote_id]):
             left.append(image)
         else:
             reason = _("A picture has an alt text by now that somebody else wrote; it was not overwritten.")
@@ -117,6 +118,11 @@ def _without_overtaken(publication: Publication, now: Snapshot) -> list[Image]:
     if not left:
         raise PlatformRefused(reason)
     return left
+
+
+def _is_ours(image: Image, text: str | None) -> bool:
+    """Whether somebody approved this very text here once: an edit that went wrong may have left it on the server."""
+    return image.versions.filter(kind=CaptionVersion.Kind.FINAL, text=text).exists()
 
 
 def _settle(publication: Publication, base: Snapshot, after: Snapshot, texts: Mapping[str, str]) -> bool:

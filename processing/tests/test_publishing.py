@@ -309,6 +309,19 @@ class SpoiltEditTests(PublishingCase):
         self.assertEqual(publish_publication(publication.pk), Result.UNDONE)
         self.assertEqual([text or None for text in self.alt_texts(status_id)], [None, None])
 
+    def test_after_an_alarm_a_corrected_text_replaces_our_own(self) -> None:
+        status_id = self.sandbox.add_status(pictures=2)
+        post, _texts = self.approved(status_id)
+        self.sandbox.fault("drop_alt", method="PUT", path_prefix=f"/api/v1/statuses/{status_id}")
+        publish_publication(cast.only_publication().pk)
+        clear_attention(PlatformConnection.objects.get(), self.reviewer)
+        for image in post.images.all():
+            actions.reopen(image, user=self.reviewer)
+            actions.approve(image, text=f"Corrected {image.attachment_index}.", reviewer=self.reviewer)
+
+        self.assertEqual(publish_publication(Publication.objects.open().get().pk), Result.POSTED)
+        self.assertEqual(self.alt_texts(status_id), ["Corrected 0.", "Corrected 1."])
+
     def test_a_refusal_of_the_server_that_changed_nothing_is_one(self) -> None:
         status_id = self.sandbox.add_status()
         self.approved(status_id)
