@@ -12,7 +12,7 @@ from vedfolnir import env
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = Path(env.text("VEDFOLNIR_DATA_DIR", str(BASE_DIR / "var"))).absolute()
+DATA_DIR = Path(env.text("VEDFOLNIR_DATA_DIR") or str(BASE_DIR / "var")).absolute()
 env.load_env_file(DATA_DIR / "env")
 
 SECRET_KEY = env.secret_key()
@@ -86,7 +86,7 @@ DATABASES: dict[str, dict[str, Any]] = {
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(DATA_DIR / "media"))).absolute()
+MEDIA_ROOT = Path(env.text("MEDIA_ROOT") or str(DATA_DIR / "media")).absolute()
 
 CACHES = {
     "default": (
@@ -146,7 +146,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 STATIC_URL = "static/"
-STATIC_ROOT = Path(env.text("STATIC_ROOT", str(DATA_DIR / "static"))).absolute()
+STATIC_ROOT = Path(env.text("STATIC_ROOT") or str(DATA_DIR / "static")).absolute()
 STATICFILES_DIRS = [BASE_DIR / "vedfolnir" / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
