@@ -3,7 +3,7 @@
 from captions.models import Publication
 from platforms import actions as platforms
 from processing.publishing import Result, publish_publication
-from processing.tests.test_publishing import PublishingCase
+from processing.tests.publishing_case import PublishingCase
 
 
 class MissingPermissionTests(PublishingCase):

@@ -11,7 +11,7 @@ from captions.models import Image, Post, Publication
 from platforms.models import PlatformConnection
 from processing.publishing import leases
 from processing.tests import cast
-from processing.tests.test_publishing import PublishingCase
+from processing.tests.publishing_case import PublishingCase
 
 
 class PublicationPageTests(TestCase):
