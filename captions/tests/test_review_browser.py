@@ -96,6 +96,7 @@ def test_pictures_in_error_are_described_by_keyboard_too(live_server: LiveServer
         expect(page.get_by_text("The file answers 404.")).to_be_visible()
         keys_are_ready(page)
         page.keyboard.press("e")
+        expect(page.locator("#text")).to_be_focused()
         page.keyboard.type("Two gulls on a pier.")
         page.keyboard.press("Control+Enter")
         expect(page.get_by_text("1 is left.")).to_be_visible()
