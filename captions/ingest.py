@@ -96,17 +96,24 @@ def _post_values(connection: PlatformConnection, status: Status) -> dict[str, An
         "author_id": status.account_id[:200],
         "post_url": followable(status.url),
         "uri": status.uri,
+        "posted_at": _moment(status.created_at),
+        "platform_type": connection.platform_type,
+        "instance_url": connection.instance_url,
+        **editable_values(status),
+    }
+
+
+def editable_values(status: Status) -> dict[str, Any]:
+    """What an edit of the post may change, as columns of `Post`."""
+    return {
         "post_content": strip_html(status.content),
         "visibility": status.visibility[:20],
         "spoiler_text": status.spoiler_text,
         "sensitive": status.sensitive,
         "language": (status.language or "")[:20],
-        "posted_at": _moment(status.created_at),
         "edited_at": status.edited_at[:40],
         "has_poll": status.poll is not None,
         "attachment_count": len(status.attachments),
-        "platform_type": connection.platform_type,
-        "instance_url": connection.instance_url,
     }
 
 

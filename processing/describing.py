@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from captions import checks, drafts
+from captions.actions import alt_text_limit
 from captions.drafts import Draft, Picture
 from captions.models import Image
 from processing import backoff, leases, outages, pictures
@@ -25,7 +26,6 @@ logger = logging.getLogger(__name__)
 
 FAILURES_MOST = 5
 RETRY_FIRST, RETRY_MOST, RETRY_FACTOR = timedelta(seconds=30), timedelta(hours=1), 4
-DEFAULT_LIMIT = 1500  # code points, Mastodon's
 
 
 class Result(StrEnum):
@@ -88,7 +88,7 @@ def _request(image: Image, prepared: PreparedImage) -> EngineRequest:
     wishes = TaskSettings.of(task) if task else TaskSettings()
     return EngineRequest(
         language=_language(image),
-        max_length=min(wishes.max_caption_length, _limit(image)),
+        max_length=min(wishes.max_caption_length, alt_text_limit(image.platform_connection)),
         context=_context(image),
         frames=prepared.frames,
     )
@@ -98,7 +98,7 @@ def _draft(image: Image, answer: EngineAnswer) -> Draft:
     language = answer.language or _language(image)
     findings = checks.check(
         answer.text,
-        limit=_limit(image),
+        limit=alt_text_limit(image.platform_connection),
         language=language,
         post_text=_context(image),
         visible_text=answer.visible_text,
@@ -132,11 +132,6 @@ def _notes(answer: EngineAnswer) -> list[dict[str, Any]]:
 
 def _language(image: Image) -> str:
     return image.post.language or "en"
-
-
-def _limit(image: Image) -> int:
-    connection = image.platform_connection
-    return (connection.alt_text_limit if connection else None) or DEFAULT_LIMIT
 
 
 def _context(image: Image) -> str:

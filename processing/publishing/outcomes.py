@@ -11,13 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import audit
+from captions.ingest import editable_values
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, publishable_images
 from platforms.actions import raise_attention
 from platforms.clients.base import CredentialsRefused, PlatformUnavailable, Snapshot
 from platforms.models import PlatformConnection
 from processing.publishing import leases
-from vedfolnir.lib.text import strip_html
 
 logger = logging.getLogger(__name__)
 
@@ -158,16 +158,7 @@ def overtaken(publication: Publication, image: Image, reason: str, alt_text: str
 
 def remember_post(post: Post, now: Snapshot) -> None:
     """Store the post as it is now, so that whoever looks at it sees what changed."""
-    Post.objects.filter(pk=post.pk).update(
-        edited_at=now.status.edited_at[:40],
-        post_content=strip_html(now.status.content),
-        spoiler_text=now.status.spoiler_text,
-        sensitive=now.status.sensitive,
-        language=(now.status.language or "")[:20],
-        visibility=now.status.visibility[:20],
-        has_poll=now.status.poll is not None,
-        attachment_count=len(now.status.attachments),
-    )
+    Post.objects.filter(pk=post.pk).update(**editable_values(now.status))
 
 
 def _was_edited_by_us(publication: Publication, base: Snapshot, after: Snapshot) -> None:
