@@ -20,6 +20,11 @@ class Family(models.TextChoices):
     """The kinds of server that we can tell apart and speak to; every other one is UNKNOWN: read, never written."""
 
     MASTODON = "mastodon", _("Mastodon")
+    GOTOSOCIAL = "gotosocial", _("GoToSocial")
+    PIXELFED = "pixelfed", _("Pixelfed")
+    TAKAHE = "takahe", _("Takahē")
+    PLEROMA = "pleroma", _("Pleroma or Akkoma")
+    SNAC = "snac", _("snac")
     UNKNOWN = "unknown", _("Unknown")
 
 
@@ -50,6 +55,25 @@ class PlatformConnectionQuerySet(TouchingQuerySet["PlatformConnection"]):
         return self.filter(models.Q(user=user) | models.Q(pk__in=member))
 
 
+class PlatformApp(models.Model):
+    """Vedfolnir as an OAuth client of one instance: registered there once for each address it comes back to."""
+
+    instance_url = models.CharField(_("instance"), max_length=500)
+    redirect_uri = models.CharField(_("comes back to"), max_length=255)
+    client_id = models.CharField(max_length=500)
+    client_secret = EncryptedTextField()
+    scopes = models.CharField(max_length=500, default="", db_default="", blank=True)  # registered; separated by spaces
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    class Meta:
+        db_table = "platform_apps"
+        verbose_name = _("OAuth client")
+        constraints = [models.UniqueConstraint(fields=["instance_url", "redirect_uri"], name="uq_platform_app")]
+
+    def __str__(self) -> str:
+        return f"{self.instance_url} for {self.redirect_uri}"
+
+
 class PlatformConnection(models.Model):
     """One account on one server, with the credentials to speak for it."""
 
@@ -74,6 +98,9 @@ class PlatformConnection(models.Model):
     account_id = RemoteIdField(max_length=200, default="", db_default="", blank=True)
     scopes = models.CharField(max_length=500, default="", db_default="", blank=True)
     token_expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_token = EncryptedTextField(null=True, blank=True)
+    # The OAuth client that the token was given to; empty where the token was pasted.
+    app = models.ForeignKey(PlatformApp, on_delete=models.SET_NULL, null=True, blank=True, related_name="connections")
     alt_text_limit = models.PositiveIntegerField(_("longest alt text"), null=True, blank=True)
     # The server asked to be left alone until then (429 and the like): nothing is written to it meanwhile.
     paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
@@ -84,6 +111,15 @@ class PlatformConnection(models.Model):
     include_private = models.BooleanField(_("include followers-only posts"), default=False, db_default=False)
     include_direct = models.BooleanField(_("include direct messages"), default=False, db_default=False)
     ignore_opt_out = models.BooleanField(_("include posts tagged #noai or #nobot"), default=False, db_default=False)
+    include_unlisted = models.BooleanField(_("include quiet public posts"), default=True, db_default=True)
+    include_replies = models.BooleanField(_("include replies"), default=True, db_default=True)
+    oldest_days = models.PositiveIntegerField(_("oldest posts, in days"), null=True, blank=True)
+    only_tags = models.CharField(_("only posts with these tags"), max_length=500, default="", db_default="", blank=True)
+    opt_out_tags = models.CharField(
+        _("tags that keep posts out"), max_length=500, default="", db_default="", blank=True
+    )
+    # Everything posted up to then was read by a scan that came to its end; the next one stops a little below.
+    scanned_until = models.DateTimeField(_("scanned up to"), null=True, blank=True, editable=False)
     default_marker = active_marker(models.Q(is_default=True))
 
     objects = PlatformConnectionQuerySet.as_manager()

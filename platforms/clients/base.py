@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, Self
 
+from platforms.clients.profile import Way
+
 
 class PlatformError(Exception):
     """`reason` is a sentence for the person who looks after the connection."""
@@ -86,6 +88,7 @@ class Status:
     mentions: tuple[str, ...] = ()  # acct
     attachments: tuple[Attachment, ...] = ()
     quote_approval: Mapping[str, Any] | None = None
+    interaction_policy: Mapping[str, Any] | None = None  # GoToSocial: who may like, reply and boost
 
 
 @dataclass(frozen=True)
@@ -130,8 +133,10 @@ class Capabilities:
 
     can_write: bool
     reason: str = ""  # a sentence, when not
+    way: Way = Way.NONE
+    federates: bool = False  # whether other servers get to know a changed alt text
     notifies: bool = False  # an edit notifies people who boosted the post
-    scopes: tuple[str, ...] = field(default=("read:accounts", "read:statuses"))
+    scopes: tuple[str, ...] = field(default=("read:accounts", "read:statuses"))  # the least, for OAuth
 
 
 class PlatformClient(Protocol):
@@ -155,14 +160,23 @@ class PlatformClient(Protocol):
     def snapshot(self, status_id: str) -> Snapshot:
         """The post and its source as they are now. Raises StatusGone."""
 
+    def require_writable(self, before: Snapshot) -> None:
+        """Raise PlatformRefused, with a sentence for a person, where this post cannot be written without a loss."""
+
     def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str]) -> None:
-        """One edit that gives attachments (by id) their alt texts and keeps everything else of `before`.
+        """Give attachments (by id) their alt texts and keep everything else of `before`.
+
+        At most one edit of the post. Where `capabilities.way` is MEDIA it is one request for each picture whose text is
+        not there yet, so a failure may leave some of them written: the same call with a newer snapshot goes on.
 
         An empty text takes an alt text away (the server then says null).
 
         Raises PlatformRefused without having sent anything where the family or the post does not allow it. Any other
         failure may come after the edit was done (an answer that got lost): take a snapshot and look.
         """
+
+    def same_text(self, written: str, shown: str | None) -> bool:
+        """Whether the server shows (`shown`) the alt text that was `written`, as this family keeps texts."""
 
     def close(self) -> None:
         """Let go of the network."""

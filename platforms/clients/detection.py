@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from platforms.clients.api import Api, NotFound
 from platforms.clients.base import Capabilities, Instance, PlatformRefused
 from platforms.clients.entities import Fields
+from platforms.clients.profile import Way
 from vedfolnir.lib.text import clean_line
 
 Said = TypeVar("Said")
@@ -191,7 +192,7 @@ def capabilities_of(instance: Instance, family: str) -> Capabilities:
             "4.1 and newer can. Each alt text is shown, so that you can copy it by hand."
         )
         return Capabilities(can_write=False, reason=reason % named, scopes=READING)
-    return Capabilities(can_write=True, notifies=True, scopes=WRITING)
+    return Capabilities(can_write=True, way=Way.EDIT, federates=True, notifies=True, scopes=WRITING)
 
 
 def _release(version: str) -> tuple[int, int]:

@@ -143,6 +143,7 @@ def status(data: Any) -> Status:
         mentions=tuple(mention.text("acct") for mention in fields.objects("mentions", optional=True)),
         attachments=tuple(_attachment(item) for item in attachments),
         quote_approval=fields.optional_mapping("quote_approval"),
+        interaction_policy=fields.optional_mapping("interaction_policy"),
     )
 
 

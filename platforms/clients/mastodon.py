@@ -28,7 +28,8 @@ class MastodonClient(Reader):
         quote policy that cannot be sent again, and for pictures that are not there. A refusal by the server (422) is
         PlatformRefused too, a deleted post StatusGone.
         """
-        body = self._edit(before, texts)
+        self.require_writable(before)
+        body = _edit(before, texts)
         path = f"/api/v1/statuses/{quote(before.status.id, safe='')}"
         self._begun = before.status.id
         try:
@@ -36,7 +37,7 @@ class MastodonClient(Reader):
         except NotFound as error:
             raise StatusGone(error.reason) from error
 
-    def _edit(self, before: Snapshot, texts: Mapping[str, str]) -> dict[str, Any]:
+    def require_writable(self, before: Snapshot) -> None:
         status, source = before.status, before.source
         if not self.capabilities.can_write:
             raise PlatformRefused(self.capabilities.reason)
@@ -44,26 +45,32 @@ class MastodonClient(Reader):
             raise PlatformRefused(
                 _("The post has a poll, which an edit would start again. Add the alt text by hand, or leave it.")
             )
-        if not texts or not set(texts) <= {attachment.id for attachment in status.attachments}:
-            raise PlatformRefused(_("The post no longer has the pictures that the alt texts are for. Scan again."))
         if source.spoiler_text and not source.text.strip():
             raise PlatformRefused(
                 _("The post has a content warning and no text; an edit would turn one into the other. Do it by hand.")
             )
-        body: dict[str, Any] = {
-            "status": source.text,
-            "spoiler_text": source.spoiler_text,
-            "sensitive": status.sensitive,
-            "media_ids": [attachment.id for attachment in status.attachments],
-            "media_attributes": [_attributes(attachment, texts) for attachment in status.attachments],
-        }
-        if status.language is not None:
-            body["language"] = status.language
-        if source.content_type is not None:
-            body["content_type"] = source.content_type
         if status.quote_approval is not None:
-            body["quote_approval_policy"] = _quote_policy(status)
-        return body
+            _quote_policy(status)
+
+
+def _edit(before: Snapshot, texts: Mapping[str, str]) -> dict[str, Any]:
+    status, source = before.status, before.source
+    if not texts or not set(texts) <= {attachment.id for attachment in status.attachments}:
+        raise PlatformRefused(_("The post no longer has the pictures that the alt texts are for. Scan again."))
+    body: dict[str, Any] = {
+        "status": source.text,
+        "spoiler_text": source.spoiler_text,
+        "sensitive": status.sensitive,
+        "media_ids": [attachment.id for attachment in status.attachments],
+        "media_attributes": [_attributes(attachment, texts) for attachment in status.attachments],
+    }
+    if status.language is not None:
+        body["language"] = status.language
+    if source.content_type is not None:
+        body["content_type"] = source.content_type
+    if status.quote_approval is not None:
+        body["quote_approval_policy"] = _quote_policy(status)
+    return body
 
 
 def _attributes(attachment: Attachment, texts: Mapping[str, str]) -> dict[str, Any]:

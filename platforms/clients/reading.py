@@ -80,6 +80,9 @@ class Reader:
             raise StatusGone(error.reason) from error
         return Snapshot(entities.status(status.data), entities.source(source.data))
 
+    def same_text(self, written: str, shown: str | None) -> bool:
+        return written == (shown or "")
+
     def close(self) -> None:
         self._api.close()
 

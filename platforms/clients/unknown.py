@@ -10,6 +10,10 @@ from platforms.clients.reading import Reader
 class UnknownClient(Reader):
     """Shows what is there; the alt texts are copied by hand."""
 
+    def require_writable(self, before: Snapshot) -> Never:
+        """Raise PlatformRefused with the reason that `capabilities` give."""
+        raise PlatformRefused(self.capabilities.reason)
+
     def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str]) -> Never:
         """Raise PlatformRefused with the reason that `capabilities` give; nothing is sent."""
         raise PlatformRefused(self.capabilities.reason)

@@ -17,6 +17,7 @@ STATUS_FIELDS = {
     "mentions": "mentions",
     "tags": "hashtags",
     "quote_approval": "quote policy",
+    "interaction_policy": "interaction policy",
 }
 SOURCE_FIELDS = {"text": "text", "spoiler_text": "content warning", "content_type": "format"}
 ATTACHMENT_FIELDS = {"type": "type", "focus": "focal point"}
