@@ -6,14 +6,11 @@ Idempotent: the same statuses again change nothing. What a person wrote or decid
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from django.db import IntegrityError, models, transaction
-from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from captions.models import CaptionVersion, Image, Post, Publication
@@ -21,6 +18,7 @@ from captions.settling import lock_post, lock_posts, settle_waiting_publications
 from platforms.clients.base import Attachment, Status
 from platforms.clients.entities import followable
 from platforms.models import PlatformConnection
+from platforms.wanted import Traits, is_reply, moment
 from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import clean_line, is_missing, strip_html
 
@@ -95,8 +93,9 @@ def _post_values(connection: PlatformConnection, status: Status) -> dict[str, An
         "full_post_id": column_id(status.id, 500)[1],
         "author_id": status.account_id[:200],
         "post_url": followable(status.url),
+        "is_reply": is_reply(status),
         "uri": status.uri,
-        "posted_at": _moment(status.created_at),
+        "posted_at": moment(status.created_at),
         "platform_type": connection.platform_type,
         "instance_url": connection.instance_url,
         **editable_values(status),
@@ -113,19 +112,9 @@ def editable_values(status: Status) -> dict[str, Any]:
         "language": (status.language or "")[:20],
         "edited_at": status.edited_at[:40],
         "has_poll": status.poll is not None,
+        "tags": " ".join(sorted(Traits.of(status).tags)),
         "attachment_count": len(status.attachments),
     }
-
-
-def _moment(text: str) -> datetime | None:
-    """A time that every database can store; None for one that is not on any calendar."""
-    try:
-        moment = parse_datetime(text)
-    except ValueError:
-        return None
-    if moment is None or not 1000 < moment.year < 9999:
-        return None
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
 
 
 def _refresh(connection: PlatformConnection, posts: Mapping[str, Post], by_key: Mapping[str, Status]) -> None:

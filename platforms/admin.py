@@ -14,6 +14,7 @@ from accounts import staff
 from platforms import actions
 from platforms.forms import MembershipForm
 from platforms.models import PlatformConnection, PlatformMember
+from platforms.wanted import OPTIONS
 from vedfolnir.admin import BoundedAdmin
 
 TESTED_AT_ONCE = 3  # each may take ten seconds, and a person waits
@@ -33,7 +34,7 @@ class PlatformConnectionAdmin(BoundedAdmin[PlatformConnection]):
     fieldsets = (
         (None, {"fields": ("name", "user", "instance_url", "username", "account_id", "page")}),
         (_("Server"), {"fields": ("platform_type", "software", "software_version", "alt_text_limit", "scopes")}),
-        (_("Scans"), {"fields": ("include_private", "include_direct", "ignore_opt_out")}),
+        (_("Scans"), {"fields": OPTIONS}),
         (_("State"), {"fields": ("is_active", "is_default", "attention", "created_at", "updated_at", "last_used")}),
     )
     actions = ("test", "clear_attention", "let_rest", "wake")

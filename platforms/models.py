@@ -120,6 +120,8 @@ class PlatformConnection(models.Model):
     )
     # Everything posted up to then was read by a scan that came to its end; the next one stops a little below.
     scanned_until = models.DateTimeField(_("scanned up to"), null=True, blank=True, editable=False)
+    # The post below which nothing has been read yet, where the scans so far stopped; empty when they saw the oldest.
+    scan_below = RemoteIdField(max_length=500, default="", db_default="", blank=True, editable=False)
     default_marker = active_marker(models.Q(is_default=True))
 
     objects = PlatformConnectionQuerySet.as_manager()

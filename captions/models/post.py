@@ -49,6 +49,8 @@ class Post(models.Model):
     # As the server wrote it, because it is only ever compared; empty when never edited.
     edited_at = models.CharField(max_length=40, default="", db_default="", blank=True)
     has_poll = models.BooleanField(default=False, db_default=False)
+    is_reply = models.BooleanField(default=False, db_default=False)  # to somebody else
+    tags = models.TextField(default="", blank=True)  # in their plain form, separated by spaces
     attachment_count = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     objects = PostQuerySet.as_manager()

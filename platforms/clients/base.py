@@ -82,6 +82,7 @@ class Status:
     language: str | None
     content: str  # HTML
     in_reply_to_id: str | None = None
+    in_reply_to_account_id: str | None = None
     is_reblog: bool = False
     poll: Mapping[str, Any] | None = None
     tags: tuple[str, ...] = ()  # names, lower case, without "#"

@@ -136,7 +136,8 @@ def status(data: Any) -> Status:
         spoiler_text=fields.text_or_null("spoiler_text"),
         language=fields.optional_text("language"),
         content=fields.text_or_null("content"),
-        in_reply_to_id=None if fields.get("in_reply_to_id") is None else fields.id("in_reply_to_id"),
+        in_reply_to_id=_optional_id(fields, "in_reply_to_id"),
+        in_reply_to_account_id=_optional_id(fields, "in_reply_to_account_id"),
         is_reblog=fields.get("reblog") is not None,
         poll=fields.optional_mapping("poll"),
         tags=tuple(tag.text("name").lower() for tag in fields.objects("tags", optional=True)),
@@ -145,6 +146,10 @@ def status(data: Any) -> Status:
         quote_approval=fields.optional_mapping("quote_approval"),
         interaction_policy=fields.optional_mapping("interaction_policy"),
     )
+
+
+def _optional_id(fields: Fields, name: str) -> str | None:
+    return None if fields.get(name) is None else fields.id(name)
 
 
 def status_or_why_not(data: Any) -> Status | UnreadableStatus:

@@ -1,4 +1,4 @@
-"""What a server family is like, as data: every family module declares a `Profile`; docs/platforms.md is made of them."""
+"""What a server family is like, as data: each family module has a `Profile`; docs/platforms.md is made of them."""
 
 import re
 from collections.abc import Sequence

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from captions.models import CaptionVersion, Image, Publication
 from captions.settling import publishable_images
 from platforms.clients.base import PlatformClient, PlatformRefused, Snapshot
-from platforms.wanted import wants
+from platforms.wanted import Traits, may_touch
 from processing.publishing import leases, outcomes
 from processing.publishing.compare import alt_texts, differences, has_texts, is_unchanged
 from vedfolnir.lib.deadlocks import again_after_deadlock
@@ -93,7 +93,7 @@ def _require_unchanged(publication: Publication, now: Snapshot) -> None:
     if now.status.edited_at[:40] != publication.seen_edited_at:
         outcomes.remember_post(publication.post, now)
         raise PlatformRefused(_("The post was edited after it was reviewed. Look at it again, then try again."))
-    if not wants(publication.platform_connection, now.status):
+    if not may_touch(publication.platform_connection, Traits.of(now.status)):
         raise PlatformRefused(
             _("By its visibility or a tag such as #noai, this post is one that the connection leaves out.")
         )
