@@ -1,12 +1,19 @@
 """What pytest needs to know of this project; pytest.ini loads it with `-p`, before pytest-django reads the settings."""
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
 from django.test import TransactionTestCase
 
+from scripts import snac
 from vedfolnir.tests import environment
+
+if TYPE_CHECKING:
+    from platforms.tests.snac import RealSnac
 
 environment.prepare()
 
@@ -23,7 +30,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     broker = "Redis" if os.environ.get("REDIS_URL") else "none (embedded)"
-    return f"database: {settings.DATABASES['default']['ENGINE'].rpartition('.')[2]}, broker: {broker}"
+    real = [version for version in snac.VERSIONS if snac.folder_of(version).is_dir()]
+    servers = f"real snac: {', '.join(real) or 'none (scripts/test fetches it)'}"
+    return f"database: {settings.DATABASES['default']['ENGINE'].rpartition('.')[2]}, broker: {broker}, {servers}"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -49,3 +58,12 @@ def uses_database(item: pytest.Item) -> bool:
         or item.get_closest_marker("django_db") is not None
         or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
     )
+
+
+@pytest.fixture(params=list(snac.VERSIONS), ids=lambda version: f"snac-{version}")
+def real_snac(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[RealSnac]":
+    """A snac that none of us wrote, of every version in turn; the test is skipped where it is not on this machine."""
+    from platforms.tests.snac import running_snac  # only now may Django's settings be read
+
+    with running_snac(request.param, tmp_path) as handle:
+        yield handle
