@@ -33,6 +33,7 @@ class SessionStore(SessionBase):
     """Django's session interface over `UserSession`."""
 
     _row: UserSession | None = None
+    _before: UserSession | None = None  # the row that a new key takes over from
     _is_new = False
     _origin = origin.Origin()
 
@@ -45,6 +46,17 @@ class SessionStore(SessionBase):
         """The session's row; None for a visitor, and until a new session is saved."""
         self.get(SESSION_KEY)  # loads it, if nobody asked yet
         return self._row
+
+    @property
+    def active_platform_id(self) -> int | None:
+        """The connection that this session's pages are about; None for all. `platforms.switching` says who may."""
+        row = self.row
+        return row.active_platform_id if row else None
+
+    def set_active_platform(self, pk: int | None) -> None:
+        row = self.row
+        if row is not None and self._alive_row().update(active_platform=pk):
+            row.active_platform_id = pk
 
     def is_empty(self) -> bool:
         """Also a visitor whose session holds nothing any more: the cookie goes away."""
@@ -85,7 +97,7 @@ class SessionStore(SessionBase):
         """A new key; its row is written by `save()`, once it is known whose it is."""
         self._session_key = get_random_string(32, VALID_KEY_CHARS)
         self._origin = origin.current()  # the middleware saves when the request's origin is forgotten
-        self._row = None
+        self._before, self._row = self._row, None
         self._is_new = True
         self.modified = True
 
@@ -116,10 +128,16 @@ class SessionStore(SessionBase):
                     session_data=self.encode(data),
                     ip_address=self._origin.ip_address,
                     user_agent=self._origin.user_agent,
+                    active_platform_id=self._kept_platform(user_id),
                 )
         except IntegrityError as error:
             raise failure from error  # the person is gone
         self._is_new = False
+
+    def _kept_platform(self, user_id: int) -> int | None:
+        """A new key, as after a new password, changes nothing for the same person; another one begins with all."""
+        before = self._before
+        return before.active_platform_id if before is not None and before.user_id == user_id else None
 
     def _alive_row(self) -> UserSessionQuerySet:
         return UserSession.objects.alive().filter(session_id=digest(self._session_key or ""))

@@ -16,12 +16,13 @@ from accounts import staff
 from accounts.models import User
 from captions import actions
 from captions.models import CaptionVersion, Image, Post, Publication
+from platforms.switching import SECRETS
 from vedfolnir.admin import BoundedAdmin
 from vedfolnir.lib.numbers import row_number
 
 Row = TypeVar("Row", bound=models.Model)
 
-CREDENTIALS = tuple(f"platform_connection__{name}" for name in ("access_token", "client_key", "client_secret"))
+CREDENTIALS = tuple(f"platform_connection__{name}" for name in SECRETS)
 AT_ONCE = 500  # rows that one action takes; each is a transaction of its own
 REFUSALS_SHOWN = 5
 

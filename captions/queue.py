@@ -14,13 +14,13 @@ from accounts.models import User
 from accounts.roles import Ability
 from captions.models import Image, ImageQuerySet
 from platforms.models import PlatformConnection, PlatformConnectionQuerySet
+from platforms.switching import SECRETS
 
 PAGE = 25
 COUNT_CAP = 1000
-OFFERED = 100  # connections in the filter
 MERGED = 16  # connections whose pages are read one by one and merged; with more, one query sorts
 
-CREDENTIALS = ("access_token", "client_key", "client_secret")
+CREDENTIALS = SECRETS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -23,6 +23,7 @@ from captions.forms import ApprovalForm, ConnectionFilter, RejectionForm
 from captions.models import Image, Publication
 from captions.queue import Cursor, Scope, State
 from captions.review_page import ReviewPage, Typed, why_by_hand
+from platforms import switching
 from vedfolnir.lib.numbers import row_number
 
 
@@ -31,13 +32,12 @@ from vedfolnir.lib.numbers import row_number
 def review_queue(request: SignedInRequest) -> HttpResponse:
     """The pictures in one state, of one connection or all, a page at a time."""
     visible = queue.light_connections().visible_to(request.user)
-    named = row_number(request.GET.get("connection", ""))
-    chosen = get_object_or_404(visible, pk=named) if named is not None else None
+    chosen = switching.chosen(request)
     state = State(value) if (value := request.GET.get("state")) in State.values else State.AWAITING
     page = queue.page(Scope.of(request.user, visible, chosen), state, Cursor.parse(request.GET.get("after", "")))
-    offered = list(visible.order_by("name", "pk")[: queue.OFFERED])
+    offered = switching.switcher(request).offered
     if chosen is not None and chosen not in offered:
-        offered.append(chosen)
+        offered = [*offered, chosen]
     context = {
         "page": page,
         "state": state,
@@ -47,7 +47,7 @@ def review_queue(request: SignedInRequest) -> HttpResponse:
         "offers_choice": len(offered) > 1,
         "has_connections": bool(offered),
         "chosen": chosen,
-        "query": f"?connection={chosen.pk}" if chosen else "",
+        "query": _query(request),
         "now": timezone.now(),
     }
     return render(request, "captions/queue.html", context)
@@ -232,19 +232,25 @@ def _page(request: SignedInRequest, image: Image, typed: Typed | None = None, st
 
 
 def _decidable_scope(request: SignedInRequest) -> Scope:
-    """What this person may decide on, within the chosen connection."""
+    """What this person may decide on, within the connection that the address names, or else the active one."""
     if not request.user.can(Ability.DECIDE):
         return Scope(())
     decidable = queue.light_connections().decidable_by(request.user)
-    named = row_number(request.GET.get("connection", ""))
-    chosen = decidable.filter(pk=named).first() if named is not None else None
-    return Scope.of(request.user, decidable, chosen)
+    named = request.GET.get("connection")
+    number = row_number(named or "")
+    if number is not None:
+        return Scope.of(request.user, decidable, decidable.filter(pk=number).first())
+    active = None if named == "" else switching.switcher(request).active
+    if active is not None and not decidable.filter(pk=active.pk).exists():
+        return Scope(())
+    return Scope.of(request.user, decidable, active)
 
 
 def _query(request: SignedInRequest, **more: object) -> str:
-    """The chosen connection goes along from page to page."""
-    named = row_number(request.GET.get("connection", ""))
-    values = ({"connection": named} if named is not None else {}) | more
+    """The connection that the address names, or its word for all of them, goes along from page to page."""
+    named = request.GET.get("connection")
+    is_filter = named == "" or row_number(named or "") is not None
+    values = ({"connection": named} if is_filter else {}) | more
     return f"?{urlencode(values)}" if values else ""
 
 

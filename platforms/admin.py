@@ -14,6 +14,7 @@ from accounts import staff
 from platforms import actions
 from platforms.forms import MembershipForm
 from platforms.models import PlatformConnection, PlatformMember
+from platforms.switching import SECRETS
 from platforms.wanted import OPTIONS
 from vedfolnir.admin import BoundedAdmin
 
@@ -40,7 +41,7 @@ class PlatformConnectionAdmin(BoundedAdmin[PlatformConnection]):
     actions = ("test", "clear_attention", "let_rest", "wake")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PlatformConnection]:
-        return super().get_queryset(request).defer("access_token", "client_key", "client_secret")
+        return super().get_queryset(request).defer(*SECRETS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

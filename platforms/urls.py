@@ -6,6 +6,7 @@ app_name = "platforms"
 urlpatterns = [
     path("", views.connections, name="list"),
     path("connect/", views.connect, name="connect"),
+    path("switch/", views.switch, name="switch"),
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/test/", views.test, name="test"),
     path("<int:pk>/remove/", views.remove, name="remove"),

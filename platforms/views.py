@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -14,13 +16,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.http import SignedInRequest, ability_required
 from accounts.models import User
 from accounts.roles import Ability
-from platforms import actions
+from platforms import actions, switching
 from platforms.clients import capabilities_for
 from platforms.forms import ConnectForm, MemberForm, OptionsForm
 from platforms.models import PlatformConnection, PlatformMember
+from platforms.switching import SECRETS
+from vedfolnir.lib.numbers import row_number
 
 LISTED = 200  # connections on one page
-SECRETS = ("access_token", "client_key", "client_secret")  # no page needs them
 
 
 @login_required
@@ -34,6 +37,20 @@ def connections(request: SignedInRequest) -> HttpResponse:
         "may_connect": request.user.can(Ability.CONNECT),
     }
     return render(request, "platforms/list.html", context)
+
+
+@require_POST
+@login_required
+def switch(request: SignedInRequest) -> HttpResponseRedirect:
+    """Show one connection only, or all where none is named, and go back to where that was asked for."""
+    named = request.POST.get("connection", "")
+    pk = row_number(named)
+    if named and pk is None:
+        raise Http404
+    switching.switch(request, pk)
+    back = request.POST.get("next", "")
+    is_here = back.startswith("/") and url_has_allowed_host_and_scheme(back, allowed_hosts=None)
+    return HttpResponseRedirect(back if is_here else resolve_url(settings.LOGIN_REDIRECT_URL))
 
 
 @ability_required(Ability.CONNECT)

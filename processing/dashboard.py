@@ -9,6 +9,7 @@ from accounts.models import User
 from accounts.roles import Ability
 from captions.models import Image
 from platforms.models import PlatformConnection
+from platforms.switching import SECRETS
 from processing.models import CaptionGenerationTask
 from processing.progress import Progress
 
@@ -42,10 +43,10 @@ class Card:
         return Progress.of(self.task) if self.task else None
 
 
-def cards(user: User) -> list[Card]:
-    """One card for each connection that this person may see, their own first."""
-    visible = PlatformConnection.objects.visible_to(user).defer("access_token", "client_key", "client_secret")
-    rows = visible.order_by("name", "pk")[:SHOWN]
+def cards(user: User, only: PlatformConnection | None = None) -> list[Card]:
+    """One card for each connection that this person may see, their own first; or for `only` one of them."""
+    visible = PlatformConnection.objects.visible_to(user).defer(*SECRETS)
+    rows = [only] if only is not None else visible.order_by("name", "pk")[:SHOWN]
     connections = sorted(rows, key=lambda connection: connection.user_id != user.pk)
     ids = [connection.pk for connection in connections]
     latest, counted = latest_tasks(ids), counts(ids)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from captions.models import Image, Publication
+from platforms import switching
 from platforms.models import PlatformConnection
 from processing.publishing import requests
 from vedfolnir.lib.numbers import row_number
@@ -24,6 +25,9 @@ PAGE = 50
 def publication_list(request: HttpRequest) -> HttpResponse:
     """The latest publications that one may see, newest first; `?status=` shows one kind."""
     publications = Publication.objects.visible_to(cast(User, request.user)).order_by("-pk")
+    only = switching.chosen(request)
+    if only is not None:
+        publications = publications.filter(platform_connection=only)
     chosen = request.GET.get("status", "")
     if chosen in Publication.Status.values:
         publications = publications.filter(status=chosen)
@@ -36,6 +40,7 @@ def publication_list(request: HttpRequest) -> HttpResponse:
         "older": page[PAGE - 1].pk if len(page) > PAGE else None,
         "statuses": Publication.Status.choices,
         "chosen": chosen,
+        "only": only,
     }
     return render(request, "processing/publications.html", context)
 

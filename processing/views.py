@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import SignedInRequest
+from platforms import switching
 from platforms.models import PlatformConnection
 from processing import actions
 from processing.dashboard import cards, counts, decidable_ids
@@ -28,7 +29,8 @@ ERRORS_SHOWN = 20
 @require_safe
 def dashboard(request: SignedInRequest) -> HttpResponse:
     """Every connection that one may see: what waits there, and what is under way."""
-    return render(request, "processing/dashboard.html", {"cards": cards(request.user)})
+    only = switching.chosen(request)
+    return render(request, "processing/dashboard.html", {"cards": cards(request.user, only), "only": only})
 
 
 @login_required
@@ -36,11 +38,14 @@ def dashboard(request: SignedInRequest) -> HttpResponse:
 def task_list(request: SignedInRequest) -> HttpResponse:
     """Tasks that one may see, newest first, a page at a time."""
     tasks = CaptionGenerationTask.objects.visible_to(request.user).order_by("-created_at")
+    only = switching.chosen(request)
+    if only is not None:
+        tasks = tasks.filter(platform_connection=only)
     if before := _moment(request.GET.get("before", "")):
         tasks = tasks.filter(created_at__lt=before)
     page = list(tasks.select_related("platform_connection", "user").defer("results_json")[: PAGE + 1])
     older = page[PAGE - 1].created_at.isoformat() if len(page) > PAGE else ""
-    return render(request, "processing/tasks.html", {"tasks": page[:PAGE], "older": older})
+    return render(request, "processing/tasks.html", {"tasks": page[:PAGE], "older": older, "only": only})
 
 
 @login_required

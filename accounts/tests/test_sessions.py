@@ -73,9 +73,9 @@ class SessionTests(TestCase):
         self.assertTrue(self.is_in())
         self.assertEqual(UserSession.objects.count(), 1)
 
-    def test_a_signed_in_request_reads_the_row_and_the_person_and_no_more(self) -> None:
+    def test_a_signed_in_request_reads_the_row_the_person_and_the_menu_and_no_more(self) -> None:
         sign_in(self.client)
-        with self.assertNumQueries(2):
+        with self.assertNumQueries(3):
             self.assertEqual(self.client.get(reverse("account_logout")).status_code, 200)
 
     def test_the_row_holds_a_digest_and_not_the_cookie(self) -> None:

@@ -61,13 +61,13 @@ class DashboardTests(PagesCase):
 
     def test_the_number_of_queries_does_not_grow_with_the_connections(self) -> None:
         self.start()
-        with self.assertNumQueries(7):
+        with self.assertNumQueries(8):
             self.page("dashboard")
         for number in range(5):
             PlatformConnection.objects.create(
                 user=self.owner, name=f"C{number}", instance_url=f"https://{number}.example", access_token="x"
             )
-        with self.assertNumQueries(7):
+        with self.assertNumQueries(8):
             self.page("dashboard")
 
 

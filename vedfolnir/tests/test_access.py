@@ -68,6 +68,7 @@ ACCESS = {
     "captions:reopen": DECISION,
     "captions:requeue": DECISION,
     "platforms:list": PAGE,
+    "platforms:switch": Access(write=Ability.READ),
     "platforms:connect": Access(read=Ability.CONNECT, write=Ability.CONNECT),
     "platforms:detail": PAGE,
     "platforms:test": MANAGING,
@@ -78,7 +79,7 @@ ACCESS = {
     "platforms:remove_member": SHARING,
 }
 # Not about one row by their address; the form names the connection.
-NAMED_IN_THE_FORM = {"tasks:start", "tasks:retry_errors"}
+NAMED_IN_THE_FORM = {"tasks:start", "tasks:retry_errors", "platforms:switch"}
 
 
 def addresses(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
