@@ -1,6 +1,6 @@
 """What every platform client takes and returns: frozen data, never models; and its two exceptions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, Self
 
@@ -90,6 +90,9 @@ class Status:
     attachments: tuple[Attachment, ...] = ()
     quote_approval: Mapping[str, Any] | None = None
     interaction_policy: Mapping[str, Any] | None = None  # GoToSocial: who may like, reply and boost
+    quoted_id: str | None = None  # the post that this one quotes
+    emojis: tuple[str, ...] = ()  # short codes of the server's own emojis that are shown
+    local_only: bool | None = None  # GoToSocial, glitch-soc, Hometown: never sent to other servers
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,23 @@ class Snapshot:
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         raw = dict(data["status"])
         raw["attachments"] = tuple(Attachment(**attachment) for attachment in raw["attachments"])
-        raw["tags"], raw["mentions"] = tuple(raw["tags"]), tuple(raw["mentions"])
+        raw |= {name: tuple(raw.get(name, ())) for name in ("tags", "mentions", "emojis")}
         return cls(Status(**raw), StatusSource(**data["source"]))
+
+
+@dataclass(frozen=True)
+class PastVersion:
+    """One entry of a post's edit history, as the server keeps it."""
+
+    created_at: str  # ISO 8601, as sent: when the post became so; equals `edited_at` of that moment
+    content: str  # HTML
+    spoiler_text: str
+    sensitive: bool
+    alt_texts: Mapping[str, str | None]  # by attachment id, in the order of the post
+
+
+def nothing() -> None:
+    """What is done before each request when nobody asks for anything."""
 
 
 @dataclass(frozen=True)
@@ -164,13 +182,21 @@ class PlatformClient(Protocol):
     def require_writable(self, before: Snapshot) -> None:
         """Raise PlatformRefused, with a sentence for a person, where this post cannot be written without a loss."""
 
-    def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str]) -> None:
+    def history(self, status_id: str) -> Sequence[PastVersion] | None:
+        """Every version of the post, oldest first, the present one last; None where the server keeps none."""
+
+    def write_alt_texts(
+        self, before: Snapshot, texts: Mapping[str, str], *, before_each: Callable[[], None] = nothing
+    ) -> None:
         """Give attachments (by id) their alt texts and keep everything else of `before`.
 
         At most one edit of the post. Where `capabilities.way` is MEDIA it is one request for each picture whose text is
         not there yet, so a failure may leave some of them written: the same call with a newer snapshot goes on.
 
         An empty text takes an alt text away (the server then says null).
+
+        `before_each` is called right before every request that may change something, so that a worker whose time is
+        over sends nothing more; whatever it raises goes through.
 
         Raises PlatformRefused without having sent anything where the family or the post does not allow it. Any other
         failure may come after the edit was done (an answer that got lost): take a snapshot and look.

@@ -12,7 +12,15 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from platforms.clients.base import Account, Attachment, PlatformRefused, Status, StatusSource, UnreadableStatus
+from platforms.clients.base import (
+    Account,
+    Attachment,
+    PastVersion,
+    PlatformRefused,
+    Status,
+    StatusSource,
+    UnreadableStatus,
+)
 from vedfolnir.lib.text import clean_line
 
 LONGEST_EDITED_AT = 40  # characters, the columns' length; it is compared, so it cannot be cut
@@ -145,6 +153,34 @@ def status(data: Any) -> Status:
         attachments=tuple(_attachment(item) for item in attachments),
         quote_approval=fields.optional_mapping("quote_approval"),
         interaction_policy=fields.optional_mapping("interaction_policy"),
+        quoted_id=_quoted(fields),
+        emojis=tuple(sorted(emoji.line("shortcode") for emoji in fields.objects("emojis", optional=True))),
+        local_only=fields.get("local_only") if isinstance(fields.get("local_only"), bool) else None,
+    )
+
+
+def _quoted(fields: Fields) -> str | None:
+    """The id of the quoted post: inside the quote, or beside it where only the id is given (Mastodon 4.4)."""
+    found = fields.at("quote", "quoted_status", "id") or fields.at("quote", "quoted_status_id")
+    return str(found) if isinstance(found, str | int) else None
+
+
+def history(data: Any) -> list[PastVersion]:
+    """StatusEdit entities, oldest first, as every server gives them."""
+    if not isinstance(data, list):
+        raise Fields({}, "history").odd("")
+    return sorted((_past_version(item) for item in data), key=lambda version: version.created_at)
+
+
+def _past_version(data: Any) -> PastVersion:
+    fields = Fields(data, "history")
+    pictures = fields.objects("media_attachments", optional=True)
+    return PastVersion(
+        created_at=fields.text("created_at"),
+        content=fields.text_or_null("content"),
+        spoiler_text=fields.text_or_null("spoiler_text"),
+        sensitive=fields.flag_or_null("sensitive"),
+        alt_texts={picture.id(): picture.optional_text("description") for picture in pictures},
     )
 
 

@@ -4,14 +4,14 @@ What an edit leaves out is lost there (an omitted `media_ids` removes the pictur
 app/controllers/api/v1/statuses_controller.rb and app/services/update_status_service.rb of mastodon/mastodon.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from django.utils.translation import gettext as _
 
 from platforms.clients.api import NotFound
-from platforms.clients.base import Attachment, PlatformRefused, Snapshot, Status, StatusGone
+from platforms.clients.base import Attachment, PlatformRefused, Snapshot, Status, StatusGone, nothing
 from platforms.clients.reading import Reader
 
 # `quote_approval.automatic` of a status (Mastodon 4.5), and what the edit call names it.
@@ -21,7 +21,9 @@ QUOTE_POLICIES: Mapping[tuple[str, ...], str] = {("public",): "public", ("follow
 class MastodonClient(Reader):
     """One account on a Mastodon server; `capabilities` decide whether it writes (4.1 and newer only)."""
 
-    def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str]) -> None:
+    def write_alt_texts(
+        self, before: Snapshot, texts: Mapping[str, str], *, before_each: Callable[[], None] = nothing
+    ) -> None:
         """Send the one edit, with everything of `before` in it.
 
         Raises PlatformRefused, before anything is sent, for a post with a poll (re-sending one starts it again), with a
@@ -31,6 +33,7 @@ class MastodonClient(Reader):
         self.require_writable(before)
         body = _edit(before, texts)
         path = f"/api/v1/statuses/{quote(before.status.id, safe='')}"
+        before_each()
         self._begun = before.status.id
         try:
             self._api.put(path, scope="write:statuses", json=body)

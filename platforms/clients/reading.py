@@ -13,6 +13,7 @@ from platforms.clients.base import (
     Account,
     Capabilities,
     Instance,
+    PastVersion,
     PlatformRefused,
     Snapshot,
     Status,
@@ -79,6 +80,14 @@ class Reader:
         except NotFound as error:
             raise StatusGone(error.reason) from error
         return Snapshot(entities.status(status.data), entities.source(source.data))
+
+    def history(self, status_id: str) -> list[PastVersion] | None:
+        path = f"/api/v1/statuses/{quote(status_id, safe='')}/history"
+        try:
+            answer = self._api.get(path, scope="read:statuses", from_reserve=status_id == self._begun)
+        except NotFound:
+            return None
+        return entities.history(answer.data)
 
     def same_text(self, written: str, shown: str | None) -> bool:
         return written == (shown or "")

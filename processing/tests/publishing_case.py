@@ -1,6 +1,6 @@
 """What the tests of publishing share: an approved post in a sandbox, and clients with one thing added."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from captions.models import Post, Publication
 from platforms.clients import client_for
-from platforms.clients.base import PlatformClient, Snapshot
+from platforms.clients.base import PlatformClient, Snapshot, nothing
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import SandboxHandle
 from processing.publishing import leases
@@ -66,8 +66,10 @@ class Wrapper:
     def snapshot(self, status_id: str) -> Snapshot:
         return self.client.snapshot(status_id)
 
-    def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str]) -> None:
-        self.client.write_alt_texts(before, texts)
+    def write_alt_texts(
+        self, before: Snapshot, texts: Mapping[str, str], *, before_each: Callable[[], None] = nothing
+    ) -> None:
+        self.client.write_alt_texts(before, texts, before_each=before_each)
 
     def close(self) -> None:
         self.client.close()
@@ -77,8 +79,10 @@ class Wrapper:
 
 
 class DyingAfterTheWrite(Wrapper):
-    def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str]) -> None:
-        super().write_alt_texts(before, texts)
+    def write_alt_texts(
+        self, before: Snapshot, texts: Mapping[str, str], *, before_each: Callable[[], None] = nothing
+    ) -> None:
+        super().write_alt_texts(before, texts, before_each=before_each)
         raise Killed
 
 

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from django.utils import timezone
 
@@ -6,7 +6,7 @@ from accounts.models import AuditLog
 from captions import actions
 from captions.models import CaptionVersion, Image, Publication
 from platforms.clients import client_for
-from platforms.clients.base import PlatformClient, Snapshot
+from platforms.clients.base import PlatformClient, Snapshot, nothing
 from platforms.models import Family, PlatformConnection
 from platforms.sandbox.testing import Picture
 from processing.publishing import Result, leases, publish_publication, requests
@@ -90,10 +90,16 @@ class WriteTests(PublishingCase):
         cast.approve_all(images[:1], self.reviewer)
 
         class Approving(Wrapper):
-            def write_alt_texts(inner, before: Snapshot, texts: Mapping[str, str]) -> None:  # noqa: N805
+            def write_alt_texts(
+                inner,  # noqa: N805
+                before: Snapshot,
+                texts: Mapping[str, str],
+                *,
+                before_each: Callable[[], None] = nothing,
+            ) -> None:
                 Image.objects.filter(pk=late.pk).update(status=Image.Status.PENDING)
                 actions.approve(Image.objects.get(pk=late.pk), text="A late text.", reviewer=self.reviewer)
-                super().write_alt_texts(before, texts)
+                super().write_alt_texts(before, texts, before_each=before_each)
 
         first = cast.only_publication()
         publish_publication(first.pk, client_factory=lambda row: Approving(client_for(row)))
