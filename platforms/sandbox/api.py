@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from platforms.sandbox import editing, entities, pictures, store
+from platforms.sandbox import editing, entities, oauth, pictures, store
 from platforms.sandbox.entities import Entities
+from platforms.sandbox.oauth.habits import HABITS
 from platforms.sandbox.store import Account, Status
 from platforms.sandbox.wire import ApiError, Request, Response, Upload, json_response
 
@@ -85,6 +86,8 @@ def dispatch(db: sqlite3.Connection, request: Request, token: store.Token | None
     """Answer one API request. Raises ApiError for every refusal."""
     found = find(request.method, request.path)
     if found is None:
+        if answer := oauth.dispatch(db, request, token, HABITS["mastodon"]):
+            return answer
         raise ApiError(404, "Not Found")
     route, ids = found
     authorise(route, request, token)

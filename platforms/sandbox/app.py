@@ -35,7 +35,7 @@ class Sandbox:
         try:
             request = read_request(environ, self.base_url)
         except ApiError as error:
-            return _send(json_response({"error": error.message}, error.status), start_response)
+            return _send(error.response(), start_response)
 
         found = self._faults(request)
         for slow in (one for one in found if one.kind == "slow"):
@@ -69,7 +69,7 @@ class Sandbox:
             with self.database.read() as db:
                 return pages.dispatch(db, request)
         except ApiError as error:
-            return json_response({"error": error.message}, error.status)
+            return error.response()
 
     def _answer_api(self, request: Request) -> Response:
         reading = request.method in ("GET", "HEAD")
@@ -83,7 +83,7 @@ class Sandbox:
             with self.database.read() if reading else self.database.write() as db:
                 response = api.dispatch(db, request, token)
         except ApiError as error:
-            response = json_response({"error": error.message}, error.status)
+            response = error.response()
         response.headers |= limits
         return response
 

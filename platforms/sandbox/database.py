@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS accounts (
@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS statuses (
     id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL REFERENCES accounts (id), text TEXT NOT NULL,
     spoiler_text TEXT NOT NULL, sensitive INTEGER NOT NULL, language TEXT, visibility TEXT NOT NULL,
     in_reply_to_id INTEGER, reblog_of_id INTEGER, media_ids TEXT NOT NULL, quote_policy TEXT,
-    created_at TEXT NOT NULL, edited_at TEXT,
+    created_at TEXT NOT NULL, edited_at TEXT, content_type TEXT NOT NULL DEFAULT 'text/plain',
+    links INTEGER NOT NULL DEFAULT 1, interaction_policy TEXT,
     CONSTRAINT known_visibility CHECK (visibility IN ('public', 'unlisted', 'private', 'direct')));
 CREATE INDEX IF NOT EXISTS statuses_by_account ON statuses (account_id, id);
 CREATE TABLE IF NOT EXISTS polls (
@@ -36,15 +37,51 @@ CREATE TABLE IF NOT EXISTS status_edits (
     spoiler_text TEXT NOT NULL, sensitive INTEGER NOT NULL, media TEXT NOT NULL, poll_options TEXT NOT NULL,
     created_at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS status_edits_by_status ON status_edits (status_id);
+CREATE TABLE IF NOT EXISTS media_writes (
+    id INTEGER PRIMARY KEY, status_id INTEGER NOT NULL, media_id INTEGER NOT NULL, description TEXT,
+    created_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS uploads (
+    media_id INTEGER PRIMARY KEY REFERENCES media (id) ON DELETE CASCADE, description TEXT);
+CREATE TABLE IF NOT EXISTS cached_statuses (
+    status_id INTEGER PRIMARY KEY REFERENCES statuses (id) ON DELETE CASCADE, body TEXT NOT NULL,
+    created_at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS faults (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, method TEXT NOT NULL, path_prefix TEXT NOT NULL, times INTEGER NOT NULL,
     skip INTEGER NOT NULL, options TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_at TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
     query TEXT NOT NULL, body_sha256 TEXT NOT NULL, body_json TEXT, status INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS oauth_apps (
+    id INTEGER PRIMARY KEY, client_id TEXT NOT NULL UNIQUE, secret_digest TEXT NOT NULL, name TEXT NOT NULL,
+    website TEXT, redirect_uris TEXT NOT NULL, scopes TEXT NOT NULL, created_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS oauth_codes (
+    id INTEGER PRIMARY KEY, digest TEXT NOT NULL UNIQUE, client_id TEXT NOT NULL, username TEXT NOT NULL,
+    redirect_uri TEXT NOT NULL, scopes TEXT NOT NULL, challenge TEXT NOT NULL, created_at REAL NOT NULL, used_at REAL);
+CREATE TABLE IF NOT EXISTS oauth_tokens (
+    token_id INTEGER PRIMARY KEY REFERENCES tokens (id), client_id TEXT NOT NULL, created_at REAL NOT NULL,
+    expires_at REAL, refresh_digest TEXT UNIQUE);
 """
-# Tokens stay, so that a connection works again after the sample posts are back.
-WIPED = ("status_edits", "polls", "statuses", "media", "files", "accounts", "faults", "requests", "settings")
+# What files of version 1 lack besides tables.
+UPGRADE = """
+ALTER TABLE statuses ADD COLUMN content_type TEXT NOT NULL DEFAULT 'text/plain';
+ALTER TABLE statuses ADD COLUMN links INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE statuses ADD COLUMN interaction_policy TEXT;
+"""
+# Tokens and apps stay, so that a connection works again after the sample posts are back.
+WIPED = (
+    "cached_statuses",
+    "uploads",
+    "media_writes",
+    "status_edits",
+    "polls",
+    "statuses",
+    "media",
+    "files",
+    "accounts",
+    "faults",
+    "requests",
+    "settings",
+)
 
 
 class WrongVersion(Exception):
@@ -62,12 +99,14 @@ class Database:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version == SCHEMA_VERSION:
                 return
-            if version != 0:
+            if version not in (0, 1):
                 raise WrongVersion(
                     f"{path} was written by another version of the sandbox. Move it away and start again."
                 )
             db.execute("PRAGMA journal_mode = WAL")
             db.executescript(SCHEMA)
+            if version == 1:
+                db.executescript(UPGRADE)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager
@@ -95,7 +134,9 @@ class Database:
             db.execute("COMMIT")
 
     def wipe(self) -> None:
-        """Forget everything but the tokens. Safe while a server is running on the same file."""
+        """Forget everything but the tokens and which family it is. Safe while a server is running on the same file."""
         with self.write() as db:
+            kept = db.execute("SELECT name, value FROM settings WHERE name IN ('family', 'version')").fetchall()
             for table in WIPED:
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the tuple above
+            db.executemany("INSERT INTO settings VALUES (?, ?)", [tuple(row) for row in kept])

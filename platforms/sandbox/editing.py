@@ -22,17 +22,17 @@ POLL_SECONDS = range(300, 2_629_747)
 
 def create(db: sqlite3.Connection, author: store.Account, params: Params) -> Status:
     """Publish a status. Raises ApiError 422 for what Mastodon refuses, 404 for an unknown status replied to."""
-    text, spoiler_text = _string(params, "status"), _string(params, "spoiler_text")
-    chosen = _chosen_media(db, author.id, None, params)
-    poll = _poll(params, None)
+    text, spoiler_text = string(params, "status"), string(params, "spoiler_text")
+    chosen = chosen_media(db, author.id, None, params)
+    poll = poll_sent(params, None)
     status = Status(
         id=0,
         account_id=author.id,
         text=text if text.strip() else spoiler_text,
         spoiler_text=spoiler_text if text.strip() else "",
         sensitive=_sensitive(params, spoiler_text),
-        language=_language(params, author.language),
-        visibility=_string(params, "visibility") or "public",
+        language=language_sent(params, author.language),
+        visibility=string(params, "visibility") or "public",
         in_reply_to_id=to_i(params["in_reply_to_id"]) if params.get("in_reply_to_id") else None,
         media_ids=tuple(one.id for one in chosen),
         quote_policy=_quote_policy(params, "public"),
@@ -54,12 +54,12 @@ def update(db: sqlite3.Connection, before: Status, params: Params) -> Status:
     or true with a content warning. Only `language` and `quote_approval_policy` are kept. When nothing differs, nothing
     is written: no entry in the history, `edited_at` as it was. Raises ApiError 422 for what Mastodon refuses.
     """
-    chosen = _chosen_media(db, before.account_id, before.id, params)
-    described = _described(chosen, params)
+    chosen = chosen_media(db, before.account_id, before.id, params)
+    described = described_media(chosen, params)
     found = store.poll(db, before.id)
     poll_before = found[1] if found else None
-    poll = _poll(params, poll_before)
-    text, spoiler_text = _string(params, "status"), _string(params, "spoiler_text")
+    poll = poll_sent(params, poll_before)
+    text, spoiler_text = string(params, "status"), string(params, "spoiler_text")
     if not text.strip():
         text, spoiler_text = spoiler_text, ""
     after = replace(
@@ -67,23 +67,23 @@ def update(db: sqlite3.Connection, before: Status, params: Params) -> Status:
         text=text,
         spoiler_text=spoiler_text,
         sensitive=_sensitive(params, spoiler_text),
-        language=_language(params, before.language),
+        language=language_sent(params, before.language),
         media_ids=tuple(one.id for one in chosen),
         quote_policy=_quote_policy(params, before.quote_policy),
     )
     if after == before and described == chosen and poll == poll_before:
         return before
     _validate(after)
-    return _write(db, before, after, described, poll)
+    return write(db, before, after, described, poll)
 
 
 def change_text(db: sqlite3.Connection, before: Status, text: str) -> Status:
     """Edit only the text and lose nothing: what the author does in another client, meanwhile."""
     found = store.poll(db, before.id)
-    return _write(db, before, replace(before, text=text), [], found[1] if found else None)
+    return write(db, before, replace(before, text=text), [], found[1] if found else None)
 
 
-def _write(db: sqlite3.Connection, before: Status, after: Status, media: list[Media], poll: Poll | None) -> Status:
+def write(db: sqlite3.Connection, before: Status, after: Status, media: list[Media], poll: Poll | None) -> Status:
     """Write one edit; the first edit also puts the original into the history."""
     moment = store.now()
     after = replace(after, edited_at=moment)
@@ -114,12 +114,13 @@ def parse_focus(value: str) -> str:
     return f"{x},{y}"
 
 
-def _string(params: Params, name: str) -> str:
+def string(params: Params, name: str) -> str:
+    """A parameter that is a text; anything else counts as empty."""
     value = params.get(name)
     return value if isinstance(value, str) else ""
 
 
-def _chosen_media(db: sqlite3.Connection, account_id: int, status_id: int | None, params: Params) -> list[Media]:
+def chosen_media(db: sqlite3.Connection, account_id: int, status_id: int | None, params: Params) -> list[Media]:
     """The pictures that the status shall show. Ids that are unknown, or on another status, are dropped silently."""
     ids = params.get("media_ids")
     if not isinstance(ids, list):
@@ -132,7 +133,7 @@ def _chosen_media(db: sqlite3.Connection, account_id: int, status_id: int | None
     ]
 
 
-def _described(chosen: list[Media], params: Params) -> list[Media]:
+def described_media(chosen: list[Media], params: Params) -> list[Media]:
     """The chosen pictures with `media_attributes` applied; attributes of other pictures are skipped silently."""
     attributes = params.get("media_attributes")
     described = {one.id: one for one in chosen}
@@ -158,19 +159,20 @@ def _sensitive(params: Params, spoiler_text: str) -> bool:
     return truthy(given)
 
 
-def _language(params: Params, fallback: str | None) -> str | None:
-    given = _string(params, "language")
+def language_sent(params: Params, fallback: str | None) -> str | None:
+    """The language that was sent, if it is one."""
+    given = string(params, "language")
     return given if LANGUAGE.fullmatch(given) else fallback
 
 
 def _quote_policy(params: Params, fallback: str | None) -> str | None:
-    given = _string(params, "quote_approval_policy")
+    given = string(params, "quote_approval_policy")
     if given and given not in QUOTE_POLICIES:
         raise ApiError(422, f"Invalid quote approval policy: {given}")
     return given or fallback
 
 
-def _poll(params: Params, before: Poll | None) -> Poll | None:
+def poll_sent(params: Params, before: Poll | None) -> Poll | None:
     """The poll that was sent. Other options or another `multiple` set the votes back; `expires_in` is always needed."""
     given = params.get("poll")
     if not isinstance(given, dict) or not given:

@@ -61,18 +61,18 @@ def _profile(db: sqlite3.Connection, request: Request, username: str, rest: list
     view = View(db, request.base_url)
     if not rest:
         statuses = view.public_statuses("account_id = ?", account.id)
-        return _page(account.display_name, view.header(account, statuses) + view.posts(statuses))
+        return page(account.display_name, view.header(account, statuses) + view.posts(statuses))
     status = store.status(db, int(rest[0])) if rest[0].isdigit() and len(rest[0]) < 19 else None
     if status is None or status.account_id != account.id or status.visibility not in PUBLIC:
         return _missing()
     back = f'<p class="back"><a href="/@{escape(account.username)}">← {escape(account.display_name)}</a></p>'
-    return _page(f"A post by {account.display_name}", back + view.posts([status]) + view.history(status))
+    return page(f"A post by {account.display_name}", back + view.posts([status]) + view.history(status))
 
 
 def _tag(db: sqlite3.Connection, request: Request, tag: str) -> Response:
     view = View(db, request.base_url)
     posts = [one for one in view.public_statuses("reblog_of_id IS NULL") if tag.lower() in content.tags(one.text)]
-    return _page(f"#{tag}", f"<h1>#{escape(tag)}</h1>{view.posts(posts)}")
+    return page(f"#{tag}", f"<h1>#{escape(tag)}</h1>{view.posts(posts)}")
 
 
 def _home(db: sqlite3.Connection) -> Response:
@@ -81,18 +81,17 @@ def _home(db: sqlite3.Connection) -> Response:
         f'<li><a href="/@{escape(row["username"])}">{escape(row["display_name"])}</a> @{escape(row["username"])}</li>'
         for row in rows
     )
-    return _page("Vedfolnir sandbox", f"<h1>Vedfolnir sandbox</h1><p>Who lives here:</p><ul>{people}</ul>")
+    return page("Vedfolnir sandbox", f"<h1>Vedfolnir sandbox</h1><p>Who lives here:</p><ul>{people}</ul>")
 
 
 def _missing() -> Response:
-    response = _page(
-        "Not found", "<h1>Nothing here</h1><p>This page does not exist, or only its author may see it.</p>"
-    )
+    response = page("Not found", "<h1>Nothing here</h1><p>This page does not exist, or only its author may see it.</p>")
     response.status = 404
     return response
 
 
-def _page(title: str, body: str) -> Response:
+def page(title: str, body: str) -> Response:
+    """A whole page. `title` is text, `body` HTML."""
     text = f"""<!DOCTYPE html>
 <html lang="en">
 <head>

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import time
 
 from platforms.sandbox import pictures
 from platforms.sandbox.database import Database
@@ -40,7 +41,7 @@ class Token:
     id: int
     username: str
     scopes: frozenset[str]
-    revoked: bool
+    revoked: bool  # or expired
 
     def allows(self, *scopes: str) -> bool:
         """Whether one of `scopes` was granted; `read` includes `read:statuses`."""
@@ -78,7 +79,11 @@ class Poll:
 
 @dataclass(frozen=True)
 class Status:
-    """A post. `quote_policy` is public, followers, nobody, or None on a server that knows no such thing."""
+    """A post. `quote_policy` is public, followers, nobody, or None on a server that knows no such thing.
+
+    Only some families have the last three: `content_type` of the source, `links` false when an edit lost the links of
+    mentions and hashtags (snac 2.75), `interaction_policy` as JSON (GoToSocial; None is the usual one).
+    """
 
     id: int
     account_id: int
@@ -93,6 +98,9 @@ class Status:
     quote_policy: str | None = None
     created_at: str = ""
     edited_at: str | None = None
+    content_type: str = "text/plain"
+    links: bool = True
+    interaction_policy: str | None = None
 
 
 def timestamp(moment: datetime) -> str:
@@ -150,31 +158,42 @@ def issue_token(database: Path, username: str, scopes: str = FULL_SCOPES) -> str
     with Database(database).write() as db:
         if account_named(db, username) is None:
             raise LookupError(f"The sandbox has no account named {username}.")
-        db.execute("INSERT INTO tokens (digest, username, scopes) VALUES (?, ?, ?)", (_digest(token), username, scopes))
+        db.execute("INSERT INTO tokens (digest, username, scopes) VALUES (?, ?, ?)", (digest(token), username, scopes))
     return token
 
 
 def find_token(db: sqlite3.Connection, token: str) -> Token | None:
     """What is known of a token; None for one that was never issued."""
-    row = db.execute("SELECT * FROM tokens WHERE digest = ?", (_digest(token),)).fetchone()
+    row = db.execute(
+        "SELECT tokens.*, revoked_at IS NOT NULL OR coalesce(expires_at <= ?, 0) AS ended"
+        " FROM tokens LEFT JOIN oauth_tokens ON token_id = tokens.id WHERE digest = ?",
+        (time(), digest(token)),
+    ).fetchone()
     if row is None:
         return None
-    return Token(row["id"], row["username"], frozenset(row["scopes"].split()), row["revoked_at"] is not None)
+    return Token(row["id"], row["username"], frozenset(row["scopes"].split()), bool(row["ended"]))
 
 
 def revoke_token(db: sqlite3.Connection, token: str) -> bool:
     """End a token. False if it was not valid before."""
     revoked = db.execute(
-        "UPDATE tokens SET revoked_at = ? WHERE digest = ? AND revoked_at IS NULL", (now(), _digest(token))
+        "UPDATE tokens SET revoked_at = ? WHERE digest = ? AND revoked_at IS NULL", (now(), digest(token))
     )
     return revoked.rowcount == 1
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
+    """What is kept of a secret."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 # Settings
+
+
+def setting(db: sqlite3.Connection, name: str) -> str | None:
+    """A setting that was kept."""
+    row = db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+    return str(row[0]) if row else None
 
 
 def rate_limit(db: sqlite3.Connection) -> int:
@@ -253,16 +272,35 @@ def update_media(db: sqlite3.Connection, changed: Media) -> None:
     )
 
 
+def delete_media(db: sqlite3.Connection, pk: int) -> None:
+    """Remove a picture for good."""
+    db.execute("DELETE FROM media WHERE id = ?", (pk,))
+
+
+def add_media_write(db: sqlite3.Connection, changed: Media) -> None:
+    """Note that a picture which a status shows was changed by itself, without an edit of the status."""
+    db.execute(
+        "INSERT INTO media_writes (status_id, media_id, description, created_at) VALUES (?, ?, ?, ?)",
+        (changed.status_id, changed.id, changed.description, now()),
+    )
+
+
+def media_writes(db: sqlite3.Connection, status_id: int) -> int:
+    """How often pictures of a status were changed by themselves."""
+    return int(db.execute("SELECT count(*) FROM media_writes WHERE status_id = ?", (status_id,)).fetchone()[0])
+
+
 # Statuses, polls, edits
 
 
 def add_status(db: sqlite3.Connection, status: Status, poll: Poll | None = None) -> Status:
-    """Publish a status; `id` is chosen here, from `created_at`, and its media are attached to it."""
+    """Publish a status and attach its media to it; unless it has an `id`, one is chosen here, from `created_at`."""
     moment = datetime.fromisoformat(status.created_at or now())
-    status = replace(status, id=new_id(db, "statuses", moment), created_at=timestamp(moment))
+    status = replace(status, id=status.id or new_id(db, "statuses", moment), created_at=timestamp(moment))
     db.execute(
         "INSERT INTO statuses VALUES (:id, :account_id, :text, :spoiler_text, :sensitive, :language, :visibility,"
-        " :in_reply_to_id, :reblog_of_id, :media_ids, :quote_policy, :created_at, :edited_at)",
+        " :in_reply_to_id, :reblog_of_id, :media_ids, :quote_policy, :created_at, :edited_at, :content_type, :links,"
+        " :interaction_policy)",
         {**status.__dict__, "media_ids": json.dumps(status.media_ids)},
     )
     for picture in media(db, status.media_ids):
@@ -281,16 +319,17 @@ def status(db: sqlite3.Connection, pk: int) -> Status | None:
 def status_from(row: sqlite3.Row) -> Status:
     """A row of `statuses` as a Status."""
     values = dict(row)
-    values["sensitive"] = bool(values["sensitive"])
+    values["sensitive"], values["links"] = bool(values["sensitive"]), bool(values["links"])
     values["media_ids"] = tuple(json.loads(values["media_ids"]))
     return Status(**values)
 
 
 def update_status(db: sqlite3.Connection, changed: Status) -> None:
-    """Write what an edit may change."""
+    """Write what an edit may change, on whichever family."""
     db.execute(
         "UPDATE statuses SET text = :text, spoiler_text = :spoiler_text, sensitive = :sensitive, language = :language,"
-        " media_ids = :media_ids, quote_policy = :quote_policy, edited_at = :edited_at WHERE id = :id",
+        " media_ids = :media_ids, quote_policy = :quote_policy, edited_at = :edited_at, visibility = :visibility,"
+        " content_type = :content_type, links = :links WHERE id = :id",
         {**changed.__dict__, "media_ids": json.dumps(changed.media_ids)},
     )
 

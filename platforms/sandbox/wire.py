@@ -3,12 +3,13 @@
 import hashlib
 import json
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote_plus
 from wsgiref.types import WSGIEnvironment
 
 BODY_LIMIT = 20 * 1024 * 1024
@@ -22,6 +23,22 @@ class ApiError(Exception):
         super().__init__(message)
         self.status = status
         self.message = message
+
+    def response(self) -> "Response":
+        """What the client gets."""
+        return json_response({"error": self.message}, self.status)
+
+
+class Refusal(ApiError):
+    """A refusal in the form that one server family gives it, which need not be JSON."""
+
+    def __init__(self, response: "Response") -> None:
+        super().__init__(response.status, "")
+        self._response = response
+
+    def response(self) -> "Response":
+        """What the client gets."""
+        return self._response
 
 
 @dataclass(frozen=True)
@@ -43,7 +60,21 @@ class Request:
     content_type: str
     token: str | None
     base_url: str
+    slash: bool = False  # whether the path ended in one
+    address: str = ""  # of the client
+    basic: tuple[str, str] | None = None  # name and password of a Basic Authorization header
+    cookies: dict[str, str] = field(default_factory=dict)
     params: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """Media type of the body in lower case, such as application/json; empty when it has none."""
+        return self.content_type.partition(";")[0].strip().lower()
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body says that it is JSON."""
+        return self.kind == "application/json"
 
     @property
     def body_sha256(self) -> str:
@@ -121,12 +152,29 @@ def read_request(environ: WSGIEnvironment, base_url: str | None) -> Request:
     return Request(
         method=environ["REQUEST_METHOD"],
         path=path.rstrip("/") or "/",  # Rails does not mind a slash at the end
+        slash=len(path) > 1 and path.endswith("/"),
+        address=environ.get("REMOTE_ADDR", ""),
         query=environ.get("QUERY_STRING", ""),
         body=environ["wsgi.input"].read(length) if length else b"",
         content_type=environ.get("CONTENT_TYPE", ""),
         token=credentials.strip() if scheme.lower() == "bearer" and credentials.strip() else None,
         base_url=base_url or f"{environ['wsgi.url_scheme']}://{quote(host, safe=':[]')}",
+        basic=_basic(credentials) if scheme.lower() == "basic" else None,
+        cookies=_cookies(environ.get("HTTP_COOKIE", "")),
     )
+
+
+def _basic(credentials: str) -> tuple[str, str] | None:
+    try:
+        name, colon, password = b64decode(credentials, validate=True).decode().partition(":")
+    except ValueError:
+        return None
+    return (unquote_plus(name), unquote_plus(password)) if colon else None
+
+
+def _cookies(header: str) -> dict[str, str]:
+    pairs = (one.strip().partition("=") for one in header.split(";"))
+    return {name: value for name, _, value in pairs if name}
 
 
 def read_params(request: Request) -> dict[str, Any]:
