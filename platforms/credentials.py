@@ -4,7 +4,7 @@ import logging
 
 from django.db import DatabaseError, connection
 
-from platforms.fields import readable
+from platforms.fields import Misplaced, Missing, readable
 from platforms.models import PlatformConnection
 
 logger = logging.getLogger(__name__)
@@ -20,11 +20,17 @@ def require_readable_credentials() -> None:
         CredentialUnreadable: the key is another one than the credentials were stored with.
     """
     try:
-        stored = PlatformConnection.objects.order_by("pk").values_list("access_token", flat=True).first()
+        first = PlatformConnection.objects.order_by("pk").only("access_token", "instance_url").first()
     except DatabaseError:
         logger.warning("The stored credentials were not checked: the database does not answer or is not migrated yet.")
         return
     finally:
         if not connection.in_atomic_block:
             connection.close()  # the server forks or starts threads after this
-    readable(stored)
+    if first is None:
+        return
+    stored = first.access_token
+    if isinstance(stored, Misplaced | Missing):  # a key opened it; that connection alone is of no use
+        logger.warning("Connection %d: %s", first.pk, stored.why)
+    else:
+        readable(stored)

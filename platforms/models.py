@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.roles import Ability, Role
-from platforms.fields import EncryptedTextField
+from platforms.fields import EncryptedTextField, HoldsSecrets, SealingQuerySet
 from vedfolnir.lib.fields import RemoteIdField, active_marker, enum_check
 from vedfolnir.lib.querysets import TouchingQuerySet
 
@@ -35,7 +35,9 @@ class AttentionAbout(models.TextChoices):
     OTHER = "other", _("A person who looks and says so")
 
 
-class PlatformConnectionQuerySet(TouchingQuerySet["PlatformConnection"]):
+class PlatformConnectionQuerySet(  # type: ignore[override]  # each base has an as_manager() of its own type
+    SealingQuerySet["PlatformConnection"], TouchingQuerySet["PlatformConnection"]
+):
     def visible_to(self, user: User) -> Self:
         """Own connections, those that one is a member of, and everything for moderators and admins."""
         if not user.can(Ability.READ):
@@ -55,15 +57,17 @@ class PlatformConnectionQuerySet(TouchingQuerySet["PlatformConnection"]):
         return self.filter(models.Q(user=user) | models.Q(pk__in=member))
 
 
-class PlatformApp(models.Model):
+class PlatformApp(HoldsSecrets):
     """Vedfolnir as an OAuth client of one instance: registered there once for each address it comes back to."""
 
     instance_url = models.CharField(_("instance"), max_length=500)
     redirect_uri = models.CharField(_("comes back to"), max_length=255)
     client_id = models.CharField(max_length=500)
-    client_secret = EncryptedTextField()
+    client_secret = EncryptedTextField(server="instance_url")
     scopes = models.CharField(max_length=500, default="", db_default="", blank=True)  # registered; separated by spaces
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    objects = SealingQuerySet["PlatformApp"].as_manager()
 
     class Meta:
         db_table = "platform_apps"
@@ -74,7 +78,7 @@ class PlatformApp(models.Model):
         return f"{self.instance_url} for {self.redirect_uri}"
 
 
-class PlatformConnection(models.Model):
+class PlatformConnection(HoldsSecrets):
     """One account on one server, with the credentials to speak for it."""
 
     user = models.ForeignKey(
@@ -84,9 +88,9 @@ class PlatformConnection(models.Model):
     platform_type = models.CharField(_("family"), max_length=50)
     instance_url = models.CharField(_("instance"), max_length=500)
     username = models.CharField(_("account"), max_length=200, null=True, blank=True)
-    access_token = EncryptedTextField()
-    client_key = EncryptedTextField(null=True, blank=True)
-    client_secret = EncryptedTextField(null=True, blank=True)
+    access_token = EncryptedTextField(server="instance_url")
+    client_key = EncryptedTextField(server="instance_url", null=True, blank=True)
+    client_secret = EncryptedTextField(server="instance_url", null=True, blank=True)
     is_active = models.BooleanField(_("active"), default=True, db_default=True)
     is_default = models.BooleanField(_("default"), default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
@@ -98,7 +102,7 @@ class PlatformConnection(models.Model):
     account_id = RemoteIdField(max_length=200, default="", db_default="", blank=True)
     scopes = models.CharField(max_length=500, default="", db_default="", blank=True)
     token_expires_at = models.DateTimeField(null=True, blank=True)
-    refresh_token = EncryptedTextField(null=True, blank=True)
+    refresh_token = EncryptedTextField(server="instance_url", null=True, blank=True)
     # The OAuth client that the token was given to; empty where the token was pasted.
     app = models.ForeignKey(PlatformApp, on_delete=models.SET_NULL, null=True, blank=True, related_name="connections")
     alt_text_limit = models.PositiveIntegerField(_("longest alt text"), null=True, blank=True)

@@ -388,8 +388,8 @@ class TroubleTests(TasksCase):
         assert (results["errors_count"], len(results["error_details"])) == (1, 1)
 
     def test_a_token_that_lacks_a_permission_holds_the_account(self) -> None:
-        PlatformConnection.objects.update(access_token=self.sandbox.issue_token(scopes="write"))
-        self.connection.refresh_from_db()
+        self.connection.access_token = self.sandbox.issue_token(scopes="write")
+        self.connection.save(update_fields=["access_token"])
         task = self.run_task(self.start())
         assert task.status == CaptionGenerationTask.Status.FAILED
         self.connection.refresh_from_db()
