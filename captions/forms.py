@@ -1,10 +1,7 @@
-from typing import Any
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from captions.actions import NO_VERSION
-from platforms.models import PlatformConnection
 
 
 class ApprovalForm(forms.Form):
@@ -26,14 +23,3 @@ class RejectionForm(forms.Form):
         help_text=_("Kept with the picture, for whoever asks later. The picture will not be drafted again."),
         widget=forms.TextInput(attrs={"list": "rejection-reasons", "autocomplete": "off"}),
     )
-
-
-class ConnectionFilter(forms.Form):
-    """Which connection's pictures to show; empty for all."""
-
-    def __init__(self, *args: Any, offered: list[PlatformConnection], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        choices = [(str(row.pk), f"{row.name} ({row.address})") for row in offered]
-        self.fields["connection"] = forms.ChoiceField(
-            label=_("Connection"), choices=[("", _("All")), *choices], required=False
-        )

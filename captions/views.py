@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.http import SignedInRequest
 from accounts.roles import Ability
 from captions import actions, queue
-from captions.forms import ApprovalForm, ConnectionFilter, RejectionForm
+from captions.forms import ApprovalForm, RejectionForm
 from captions.models import Image, Publication
 from captions.queue import Cursor, Scope, State
 from captions.review_page import ReviewPage, Typed, why_by_hand
@@ -35,18 +35,13 @@ def review_queue(request: SignedInRequest) -> HttpResponse:
     chosen = switching.chosen(request)
     state = State(value) if (value := request.GET.get("state")) in State.values else State.AWAITING
     page = queue.page(Scope.of(request.user, visible, chosen), state, Cursor.parse(request.GET.get("after", "")))
-    offered = switching.switcher(request).offered
-    if chosen is not None and chosen not in offered:
-        offered = [*offered, chosen]
     context = {
         "page": page,
         "state": state,
         "states": State,
         "is_first_page": "after" not in request.GET,
-        "filter": ConnectionFilter(initial={"connection": chosen.pk if chosen else ""}, offered=offered),
-        "offers_choice": len(offered) > 1,
-        "has_connections": bool(offered),
-        "chosen": chosen,
+        "has_connections": bool(switching.switcher(request).offered),
+        "only": chosen,
         "query": _query(request),
         "now": timezone.now(),
     }
