@@ -19,10 +19,12 @@ from platforms.clients.base import CredentialsRefused, PlatformError
 from platforms.fields import CredentialUnreadable, readable
 from platforms.identity import Identity, identify
 from platforms.models import AttentionAbout, PlatformConnection, PlatformMember
+from platforms.wanted import OPTIONS
 from vedfolnir.lib.outbound import OutboundRefused, normalise_instance_url
 from vedfolnir.lib.wording import reason_of
 
 LONGEST_NAME = 100  # characters, the column's length
+FORGET_SCANS: dict[str, Any] = {"scanned_until": None, "scan_below": ""}
 MEMBER_ROLES = (Role.REVIEWER, Role.VIEWER)
 
 
@@ -212,17 +214,27 @@ def clear_attention(connection: PlatformConnection, actor: User) -> None:
     connection.refresh_from_db(fields=["attention", "attention_about"])
 
 
-def set_options(
-    connection: PlatformConnection, actor: User, *, include_private: bool, include_direct: bool, ignore_opt_out: bool
-) -> None:
-    """Which posts a scan takes (`platforms.wanted`). Raises NotAllowed for everybody but the owner."""
+def set_options(connection: PlatformConnection, actor: User, **options: Any) -> None:
+    """Which posts a scan takes: some of `platforms.wanted.OPTIONS` by name. The next scan reads everything again.
+
+    Raises NotAllowed for everybody but the owner.
+    """
+    if unknown := set(options) - set(OPTIONS):
+        raise TypeError(f"No options of a connection: {sorted(unknown)}")
     if not may_choose_posts(connection, actor):
         raise NotAllowed(_("Only the owner of a connection may choose which of its posts are scanned."))
-    options = {"include_private": include_private, "include_direct": include_direct, "ignore_opt_out": ignore_opt_out}
     with transaction.atomic():
-        PlatformConnection.objects.filter(pk=connection.pk).update(**options)
-        audit.record("platform_options_changed", actor=actor, entity=connection, **options)
-    connection.refresh_from_db(fields=list(options))
+        rows = PlatformConnection.objects.filter(pk=connection.pk)
+        if rows.exclude(**options).update(**options, **FORGET_SCANS):
+            audit.record("platform_options_changed", actor=actor, entity=connection, **options)
+    connection.refresh_from_db(fields=[*options, *FORGET_SCANS])
+
+
+def forget_scans(connection: PlatformConnection, actor: User) -> None:
+    """Have the next scan read the whole account, not only what is new. Raises NotAllowed."""
+    _require_manager(connection, actor)
+    PlatformConnection.objects.filter(pk=connection.pk).update(**FORGET_SCANS)
+    connection.refresh_from_db(fields=list(FORGET_SCANS))
 
 
 def set_active(connection: PlatformConnection, actor: User, *, active: bool) -> None:

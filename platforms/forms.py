@@ -1,5 +1,6 @@
 """The shapes of what people send; `platforms.actions` decides."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -9,6 +10,9 @@ from accounts.models import User
 from accounts.roles import Ability, Role
 from platforms.actions import LONGEST_NAME, MEMBER_ROLES
 from platforms.models import PlatformConnection, PlatformMember
+from platforms.wanted import OPTIONS, tag_list
+
+MOST_DAYS = 36_500
 
 
 class ConnectForm(forms.Form):
@@ -33,16 +37,46 @@ class ConnectForm(forms.Form):
 class OptionsForm(forms.ModelForm[PlatformConnection]):
     class Meta:
         model = PlatformConnection
-        fields = ("include_private", "include_direct", "ignore_opt_out")
+        fields = OPTIONS
         labels = {
+            "include_unlisted": _("Include quiet public (unlisted) posts"),
+            "include_replies": _("Include replies to other people"),
             "include_private": _("Include posts for followers only"),
             "include_direct": _("Include direct messages"),
             "ignore_opt_out": _("Include posts tagged #noai, #nobot, #nollm or #noalttext"),
+            "oldest_days": _("Only posts of the last … days"),
+            "only_tags": _("Only posts with one of these hashtags"),
+            "opt_out_tags": _("Never posts with one of these hashtags"),
         }
         help_texts = {
+            "include_replies": _("Posts that go on with a thread of your own are taken in any case."),
+            "oldest_days": _("Empty: posts of any age."),
+            "only_tags": _("Such as “photography birds”. Empty: posts with any hashtags or none."),
+            "opt_out_tags": _("They are neither described nor written to."),
             "include_private": _("Their pictures are then shown to the engine and to everybody who reviews here."),
             "include_direct": _("The people you wrote to expect them to stay between you."),
         }
+
+    def clean_only_tags(self) -> str:
+        return self._tags("only_tags")
+
+    def clean_opt_out_tags(self) -> str:
+        return self._tags("opt_out_tags")
+
+    def clean_oldest_days(self) -> int | None:
+        days: int | None = self.cleaned_data["oldest_days"]
+        if days is not None and not 0 < days <= MOST_DAYS:
+            raise forms.ValidationError(_("Give a number of days from 1 to 36500, or leave it empty."))
+        return days
+
+    def _tags(self, field: str) -> str:
+        """As they are stored: plain, in order, separated by spaces."""
+        tags = sorted(tag_list(self.cleaned_data[field]))
+        if odd := [tag for tag in tags if not re.fullmatch(r"\w+", tag)]:
+            raise forms.ValidationError(
+                _("“%(tag)s” is no hashtag: it consists of letters, digits and underscores."), params={"tag": odd[0]}
+            )
+        return " ".join(tags)
 
 
 class MemberForm(forms.Form):

@@ -10,6 +10,7 @@ urlpatterns = [
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/test/", views.test, name="test"),
     path("<int:pk>/remove/", views.remove, name="remove"),
+    path("<int:pk>/rescan/", views.rescan, name="rescan"),
     path("<int:pk>/options/", views.options, name="options"),
     path("<int:pk>/attention/", views.clear_attention, name="clear_attention"),
     path("<int:pk>/members/", views.add_member, name="add_member"),

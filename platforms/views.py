@@ -127,7 +127,17 @@ def options(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
     form = OptionsForm(request.POST)
     if form.is_valid():
         actions.set_options(connection, request.user, **form.cleaned_data)
-        messages.success(request, _("Saved. The next scan goes by it."))
+        messages.success(request, _("Saved. The next scan reads the whole account again and goes by it."))
+    else:
+        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
+    return redirect("platforms:detail", pk=pk)
+
+
+@require_POST
+@ability_required(Ability.CONNECT)
+def rescan(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
+    actions.forget_scans(_permitted(request, pk, actions.may_manage), request.user)
+    messages.success(request, _("The next scan reads the whole account again."))
     return redirect("platforms:detail", pk=pk)
 
 

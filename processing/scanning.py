@@ -11,11 +11,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from captions import drafts, ingest
-from captions.models import Image
+from captions.models import Image, Post
 from platforms.clients.base import PlatformClient, Status, UnreadableStatus
 from platforms.models import PlatformConnection
-from platforms.wanted import wants
-from processing import lifecycle, stopping
+from platforms.wanted import Traits, tags_of, takes, wants
+from processing import coverage, lifecycle, stopping
+from processing.coverage import Part
 from processing.figures import noted_by_scan, unreadable_posts
 from processing.models import CaptionGenerationTask
 from processing.task_settings import TaskSettings
@@ -23,7 +24,7 @@ from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import is_missing
 
 PAGE = 40  # statuses, as servers give them
-CURSOR = CaptionGenerationTask._meta.get_field("scan_cursor").max_length
+STORED_AT_ONCE = 200  # images
 
 Item = TypeVar("Item")
 
@@ -43,27 +44,57 @@ class Found:
 def scan(
     task: CaptionGenerationTask, client: PlatformClient, *, after_page: Callable[[], object], seconds: float
 ) -> Found:
-    """Read the account of a task that this worker holds, newest post first, until enough posts lack alt text.
+    """Read what is left to read of the account of a task that this worker holds, until enough posts lack alt text.
 
-    Goes on below the post where an earlier walk of the task stopped, and stops itself after about `seconds`; what
-    was found so far is kept with every page, which renews the lease too. Raises LeaseLost when that is gone (or the
-    task cancelled), Stopping when the process is to end, PlatformUnavailable, PlatformRefused.
+    `coverage` says what that is. Goes on below the post where an earlier step of the task stopped, and stops itself
+    after about `seconds`; what was found so far is kept with every page, which renews the lease too. Raises LeaseLost
+    when that is gone (or the task cancelled), Stopping when the process is to end, PlatformUnavailable,
+    PlatformRefused.
     """
     wishes = TaskSettings.of(task)
-    found = _found_so_far(task)
+    walk = coverage.Walk.of(task, wishes)
+    found = _found_so_far(task) if walk.goes_on else Found()
+    cursor = task.scan_cursor if walk.goes_on else ""
     until = monotonic() + seconds
-    for page in _pages(client.statuses(task.platform_connection.account_id, max_id=task.scan_cursor or None)):
-        _take(task, wishes, page, found)
-        kept = _keep(task, found, page)
-        after_page()
+    while walk.part is not Part.DONE:
+        if walk.part is Part.STORED:
+            _take_stored(task, wishes, found)
+        elif not _read(task, wishes, walk, found, _Reading(client, cursor, after_page, until)):
+            return found
         if found.posts >= wishes.max_posts_per_run:
             break
-        if len(page) == PAGE:
-            if kept and monotonic() > until:
-                return found
-            stopping.pause(wishes.processing_delay)
+        walk.through(task.platform_connection, wishes)
+        _keep(task, walk, found, cursor := "")
+        after_page()
     found.finished = True
     return found
+
+
+@dataclass(frozen=True)
+class _Reading:
+    client: PlatformClient
+    cursor: str  # of the last post that was read; empty: begin at the first one
+    after_page: Callable[[], object]
+    until: float  # of time.monotonic()
+
+
+def _read(
+    task: CaptionGenerationTask, wishes: TaskSettings, walk: coverage.Walk, found: Found, reading: _Reading
+) -> bool:
+    """Read a part of the account; False when its time is over and there may be more of it."""
+    for page in _pages(walk.statuses(reading.client, task.platform_connection, reading.cursor)):
+        _take(task, wishes, page, found)
+        last_id = next((status.id for status in reversed(page) if status.id), "")
+        kept = _keep(task, walk, found, last_id)
+        reading.after_page()
+        if found.posts >= wishes.max_posts_per_run:
+            walk.enough(task.platform_connection, last_id)
+            return True
+        if len(page) == PAGE:
+            if kept and monotonic() > reading.until:
+                return False
+            stopping.pause(wishes.processing_delay)
+    return True
 
 
 def look(connection: PlatformConnection, client: PlatformClient, limit: int) -> Found:
@@ -85,8 +116,6 @@ def look(connection: PlatformConnection, client: PlatformClient, limit: int) -> 
 
 
 def _found_so_far(task: CaptionGenerationTask) -> Found:
-    if not task.scan_cursor:
-        return Found()
     kept = json.loads(task.results_json or "{}")
     return Found(
         read=kept.get("posts_read", 0),
@@ -97,17 +126,16 @@ def _found_so_far(task: CaptionGenerationTask) -> Found:
     )
 
 
-def _keep(task: CaptionGenerationTask, found: Found, page: list[Status | UnreadableStatus]) -> bool:
+def _keep(task: CaptionGenerationTask, walk: coverage.Walk, found: Found, last_id: str) -> bool:
     """Renew the lease, and note how far the walk is: whoever goes on with it starts there, and failures are over.
 
     False where that cannot be noted, because the server's ids are too long: then a walk starts from the top again.
     """
-    last_id = next((status.id for status in reversed(page) if status.id), "")
     noted: dict[str, Any] = {}
-    if fits := 0 < len(last_id) <= (CURSOR or 0):
+    if fits := len(last_id) <= coverage.CURSOR:
         task.failures = 1  # this walk, until it has ended
         kept = noted_by_scan(found.posts, found.skipped, found.unreadable)
-        kept |= {"posts_read": found.read, "images_asked_for": found.images}
+        kept |= {"posts_read": found.read, "images_asked_for": found.images, "walk": walk.as_json()}
         noted = {"scan_cursor": last_id, "failures": 1, "results_json": json.dumps(kept)}
     percent = min(9, 1 + found.read // PAGE)
     lifecycle.keep(task, current_step=_step(found), images_found=found.images, progress_percent=percent, **noted)
@@ -137,6 +165,37 @@ def _take(
     found.images += len(chosen) if wishes.describe else 0
     found.skipped += sum(len(ingest.pictures(status)) for status in wanted) - len(chosen)
     lifecycle.logger.debug("task %s: %s posts read, %s drafts asked for", task.pk, found.read, asked)
+
+
+def _take_stored(task: CaptionGenerationTask, wishes: TaskSettings, found: Found) -> None:
+    """Ask for the drafts of pictures that an earlier scan stored and that nobody has asked for, as many as wanted.
+
+    In the order in which scans came across them.
+    """
+    connection = task.platform_connection
+    waiting = Image.objects.undrafted().filter(
+        platform_connection=connection, next_attempt_at=None, is_decorative=False
+    )
+    last = 0
+    while found.posts < wishes.max_posts_per_run:
+        rows = list(waiting.filter(pk__gt=last).select_related("post").order_by("pk")[:STORED_AT_ONCE])
+        if not rows:
+            return
+        last = rows[-1].pk
+        allowed = [image.pk for image in rows if takes(connection, _traits(image.post))]
+        chosen, posts = _choose(task, wishes, allowed, wishes.max_posts_per_run - found.posts)
+        again_after_deadlock(lambda chosen=chosen: _ask(task, wishes, chosen))  # type: ignore[misc]
+        found.posts += posts
+        found.images += len(chosen)
+
+
+def _traits(post: Post) -> Traits:
+    return Traits(
+        visibility=post.visibility,
+        is_reply=post.is_reply,
+        posted_at=post.posted_at,
+        tags=tags_of(post.tags.split(), f"{post.post_content or ''} {post.spoiler_text}"),
+    )
 
 
 @transaction.atomic

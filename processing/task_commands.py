@@ -41,6 +41,9 @@ class TaskCommand(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_connection(parser)
         parser.add_argument("--max-posts", type=int, metavar="N", help="posts without alt text to take (50)")
+        parser.add_argument(
+            "--full", action="store_true", default=None, help="read the whole account, not only what is new since then"
+        )
         parser.add_argument("--wait", action="store_true", help="do the work in this process; no worker is needed")
         parser.add_argument(
             "--dry-run", action="store_true", help="read the account and say what is there; change nothing"
@@ -55,7 +58,11 @@ class TaskCommand(BaseCommand):
         if dry_run:
             self._look(found, max_posts)
             return
-        limits = {"max_posts_per_run": max_posts, "reprocess_existing": more.get("reprocess_existing")}
+        limits = {
+            "max_posts_per_run": max_posts,
+            "reprocess_existing": more.get("reprocess_existing"),
+            "everything": more.get("full"),
+        }
         task = self._start(found, wait=wait, describe=self.describe, **limits)
         if wait:
             self._report(self._work_off(task))

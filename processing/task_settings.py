@@ -16,6 +16,7 @@ class TaskSettings:
     optimal_min_length: int = 80
     optimal_max_length: int = 200
     reprocess_existing: bool = False  # draft again what the machine wrote and nobody decided
+    everything: bool = False  # read the whole account, whatever earlier scans have read
     processing_delay: float = 1.0  # seconds between two pages of the account
     describe: bool = True  # False: look what there is, ask for no drafts
 

@@ -74,6 +74,7 @@ ACCESS = {
     "platforms:test": MANAGING,
     "platforms:remove": Access(read=Ability.CONNECT, write=Ability.CONNECT, relation=Cast.shares),
     "platforms:options": Access(write=Ability.CONNECT, relation=Cast.owns),
+    "platforms:rescan": MANAGING,
     "platforms:clear_attention": MANAGING,
     "platforms:add_member": SHARING,
     "platforms:remove_member": SHARING,
