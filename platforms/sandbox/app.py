@@ -4,21 +4,18 @@ import logging
 import os
 import socket
 import struct
-import threading
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from platforms.sandbox import api, editing, faults, pages, requests_log, store
+from platforms.sandbox import api, editing, families, faults, pages, requests_log, store, traffic
 from platforms.sandbox.database import Database
 from platforms.sandbox.faults import Fault
 from platforms.sandbox.wire import ApiError, Request, Response, json_response, read_params, read_request
 
 logger = logging.getLogger(__name__)
-WINDOW = 300  # seconds, as Mastodon's
-API_PREFIXES = ("/api/", "/nodeinfo/", "/.well-known/", "/oauth/")
+API_PREFIXES = ("/api/", "/nodeinfo", "/.well-known/", "/oauth/")
 
 
 class Sandbox:
@@ -27,8 +24,7 @@ class Sandbox:
     def __init__(self, database: Path, base_url: str | None) -> None:
         self.database = Database(database)
         self.base_url = base_url
-        self._counts: dict[tuple[str, int], int] = {}
-        self._lock = threading.Lock()
+        self._counter = traffic.Counter()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -75,10 +71,16 @@ class Sandbox:
         reading = request.method in ("GET", "HEAD")
         with self.database.read() as db:
             token = store.find_token(db, request.token) if request.token else None
-            limits = self._count(str(token.id) if token else "", store.rate_limit(db))
-            if int(limits["X-RateLimit-Remaining"]) < 0:
-                limits["X-RateLimit-Remaining"] = "0"
-                return json_response({"error": faults.MESSAGES[429]}, 429, limits)
+            family = families.of(db)
+            rule = traffic.current(db, family.limited_by)
+        limits: dict[str, str] = {}
+        if rule:
+            count, ends = self._counter.add(rule, rule.counted(token, request.address))
+            limits = rule.headers(count, ends)
+            if count > rule.limit:
+                refusal = json_response({"error": family.too_many}, 429, limits)
+                refusal.more = traffic.retry_headers(rule.retry_after, ends)
+                return refusal
         try:
             with self.database.read() if reading else self.database.write() as db:
                 response = api.dispatch(db, request, token)
@@ -86,18 +88,6 @@ class Sandbox:
             response = error.response()
         response.headers |= limits
         return response
-
-    def _count(self, who: str, limit: int) -> dict[str, str]:
-        """Count a request in this window of five minutes. Remaining is negative once the limit is passed."""
-        window = int(time.time()) // WINDOW
-        with self._lock:
-            self._counts = {key: count for key, count in self._counts.items() if key[1] == window}
-            count = self._counts[who, window] = self._counts.get((who, window), 0) + 1
-        return {
-            "X-RateLimit-Limit": str(limit),
-            "X-RateLimit-Remaining": str(limit - count),
-            "X-RateLimit-Reset": store.timestamp(datetime.fromtimestamp((window + 1) * WINDOW, UTC)),
-        }
 
     def _spoil(self, request: Request, fault: Fault | None, response: Response | None) -> Response | None:
         """What the client gets in the end; None for a reset."""
@@ -113,12 +103,15 @@ class Sandbox:
 
     def _interfere(self, request: Request, fault: Fault) -> None:
         """Edit the post that the request is about, as somebody else."""
-        found = api.find(request.method, request.path)
-        pk = fault.options.get("status_id") or (found[1][0] if found and found[1] else 0)
         with self.database.write() as db:
-            status = store.status(db, int(pk))
+            family = families.of(db)
+            found = api.find(family, request.method, request.path)
+            given = fault.options.get("status_id") or (found[1][0] if found and found[1] else "")
+            known = family.ids.decode("status", given)
+            status = store.status(db, known) if known is not None else None
             if status:
                 editing.change_text(db, status, fault.options.get("text") or f"{status.text}\n\n(Edited elsewhere.)")
+                family.changed_elsewhere(db, status)
 
     def _record(self, request: Request, status: int) -> None:
         with self.database.write() as db:
@@ -144,5 +137,5 @@ def reset_connection(environ: WSGIEnvironment) -> None:
 def _send(response: Response, start_response: StartResponse, *, cut: bool = False) -> list[bytes]:
     """Hand an answer to the WSGI server; `cut` sends only half of the body that it announces."""
     headers = {**response.headers, "Content-Length": str(len(response.body)), "X-Content-Type-Options": "nosniff"}
-    start_response(response.status_line, list(headers.items()))
+    start_response(response.status_line, [*headers.items(), *response.more])
     return [response.body[: len(response.body) // 2] if cut else response.body]

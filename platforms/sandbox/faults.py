@@ -6,7 +6,8 @@ A fault is a row, so that another process can set it. It waits for requests whos
 | kind | what happens | options |
 |---|---|---|
 | status | the request is refused with this HTTP status | `status` (429, 503, 401, 404, …); `retry_after` seconds; |
-| | | `retry_after_date` seconds from now, sent as a date; `reset_after` seconds, sent as X-RateLimit-Reset |
+| | | `retry_after_date` seconds from now, sent as a date; with both, two headers; `reset_after` seconds, sent as |
+| | | X-RateLimit-Reset in the shape `reset_shape` (`iso`, `epoch`, `delta`) |
 | slow | the answer comes late | `delay_ms` (1000) |
 | reset | the connection is reset instead of an answer | `after` |
 | html | a web page with status 200 instead of the answer | `status` (200), `after` |
@@ -21,15 +22,14 @@ A fault is a row, so that another process can set it. It waits for requests whos
 import json
 import sqlite3
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from time import time
 from typing import Any
 
-from platforms.sandbox.store import expiry
+from platforms.sandbox.traffic import Shape, Wait, reset_header, retry_headers
 from platforms.sandbox.wire import Request, Response, json_response
 
 OPTIONS: dict[str, frozenset[str]] = {
-    "status": frozenset({"status", "retry_after", "retry_after_date", "reset_after"}),
+    "status": frozenset({"status", "retry_after", "retry_after_date", "reset_after", "reset_shape"}),
     "slow": frozenset({"delay_ms"}),
     "reset": frozenset({"after"}),
     "html": frozenset({"status", "after"}),
@@ -120,18 +120,18 @@ def take(db: sqlite3.Connection, method: str, path: str) -> list[Fault]:
 def refusal(fault: Fault) -> Response:
     """The answer of a `status` fault."""
     status = int(fault.options.get("status", 503))
-    headers = {}
+    response = json_response({"error": MESSAGES.get(status, "Something went wrong")}, status)
     if "retry_after" in fault.options:
-        headers["Retry-After"] = str(fault.options["retry_after"])
+        response.more.append(("Retry-After", str(fault.options["retry_after"])))
     if "retry_after_date" in fault.options:
-        moment = datetime.now(UTC) + timedelta(seconds=fault.options["retry_after_date"])
-        headers["Retry-After"] = format_datetime(moment, usegmt=True)
+        response.more += retry_headers(Wait.DATE, time() + fault.options["retry_after_date"])
     if "reset_after" in fault.options:
-        headers |= {
+        shape = Shape(fault.options.get("reset_shape", Shape.ISO))
+        response.headers |= {
             "X-RateLimit-Remaining": "0",
-            "X-RateLimit-Reset": expiry(fault.options["reset_after"]),
+            "X-RateLimit-Reset": reset_header(shape, time() + fault.options["reset_after"]),
         }
-    return json_response({"error": MESSAGES.get(status, "Something went wrong")}, status, headers)
+    return response
 
 
 def web_page(fault: Fault) -> Response:

@@ -18,7 +18,6 @@ from platforms.sandbox import pictures
 from platforms.sandbox.database import Database
 
 FULL_SCOPES = "read write"
-RATE_LIMIT = 30_000  # requests per token and five minutes; Mastodon's 300 would make every test run wait
 
 
 @dataclass(frozen=True)
@@ -194,12 +193,6 @@ def setting(db: sqlite3.Connection, name: str) -> str | None:
     """A setting that was kept."""
     row = db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
     return str(row[0]) if row else None
-
-
-def rate_limit(db: sqlite3.Connection) -> int:
-    """Requests that one token may make in five minutes."""
-    row = db.execute("SELECT value FROM settings WHERE name = 'rate_limit'").fetchone()
-    return int(row[0]) if row else RATE_LIMIT
 
 
 def set_setting(db: sqlite3.Connection, name: str, value: str) -> None:

@@ -113,6 +113,7 @@ class Response:
     status: int
     body: bytes
     headers: dict[str, str]
+    more: list[tuple[str, str]] = field(default_factory=list)  # headers that come more than once
 
     @property
     def status_line(self) -> str:

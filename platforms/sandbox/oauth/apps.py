@@ -100,7 +100,7 @@ def _is_plain(uri: str) -> bool:
 
 def _entity(app: App, habits: OAuthHabits) -> dict[str, Any]:
     """An app as every family shows it, and what Mastodon 4.3 added."""
-    entity = {
+    entity: dict[str, Any] = {
         "id": str(app.id),
         "name": app.name,
         "website": app.website,
