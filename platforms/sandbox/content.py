@@ -51,6 +51,11 @@ def to_html(text: str, base_url: str, is_local: Callable[[str], bool]) -> str:
     return "".join(f"<p>{one.replace(chr(10), '<br />')}</p>" for one in paragraphs)
 
 
+def to_plain_html(text: str) -> str:
+    """Line breaks, and links to nothing: what is left of mentions and hashtags after an edit on snac 2.75."""
+    return f"<p>{escape(text, quote=False).replace(chr(10), '<br />')}</p>"
+
+
 def _markup(token: re.Match[str], base_url: str, is_local: Callable[[str], bool]) -> str:
     if token["link"]:
         scheme, rest = token["link"].split("://", 1)

@@ -2,12 +2,14 @@
 
 import json
 import sqlite3
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platforms.sandbox import content, pictures, store
 from platforms.sandbox.store import Account, Media, Poll, Status
 
-VERSION = "4.4.0+sandbox"
+if TYPE_CHECKING:
+    from platforms.sandbox.families.base import Family
+
 API_VERSION = 6  # Mastodon 4.4
 DESCRIPTION_LIMIT = 1500
 MAX_CHARACTERS = 500
@@ -20,10 +22,11 @@ Json = dict[str, Any]
 class Entities:
     """Builds the objects of one answer; `base_url` is how the client reached us, `viewer` whose token it was."""
 
-    def __init__(self, db: sqlite3.Connection, base_url: str, viewer: Account | None) -> None:
+    def __init__(self, db: sqlite3.Connection, base_url: str, viewer: Account | None, family: "Family") -> None:
         self.db = db
         self.base_url = base_url
         self.viewer = viewer
+        self.family = family
 
     def account(self, account: Account) -> Json:
         """Account."""
@@ -33,7 +36,7 @@ class Entities:
         ).fetchone()
         avatar = f"{self.base_url}/media/{account.avatar}"
         return {
-            "id": str(account.id),
+            "id": self._id("account", account.id),
             "username": account.username,
             "acct": account.username,
             "display_name": account.display_name,
@@ -75,27 +78,28 @@ class Entities:
         boosted = store.status(self.db, status.reblog_of_id) if status.reblog_of_id else None
         reply = store.status(self.db, status.in_reply_to_id) if status.in_reply_to_id else None
         found = store.poll(self.db, status.id)
+        permanent_id = self.family.permanent_id(status)
         answer: Json = {
-            "id": str(status.id),
+            "id": self.family.status_id(status),
             "created_at": status.created_at,
-            "in_reply_to_id": str(status.in_reply_to_id) if status.in_reply_to_id else None,
-            "in_reply_to_account_id": str(reply.account_id) if reply else None,
+            "in_reply_to_id": self.family.status_id(reply) if reply else None,
+            "in_reply_to_account_id": self._id("account", reply.account_id) if reply else None,
             "sensitive": status.sensitive,
             "spoiler_text": status.spoiler_text,
             "visibility": status.visibility,
             "language": status.language,
-            "uri": f"{self.base_url}/users/{author.username}/statuses/{status.id}",
-            "url": f"{self.base_url}/@{author.username}/{status.id}",
+            "uri": f"{self.base_url}/users/{author.username}/statuses/{permanent_id}",
+            "url": f"{self.base_url}/@{author.username}/{permanent_id}",
             "replies_count": self._count("in_reply_to_id", status.id),
             "reblogs_count": self._count("reblog_of_id", status.id),
             "favourites_count": 0,
             "edited_at": status.edited_at,
-            "content": self._html(status.text),
+            "content": self._html(status.text, links=status.links),
             "reblog": self.status(boosted) if boosted else None,
             "account": self.account(author),
             "media_attachments": [self.media(one) for one in store.media(self.db, status.media_ids)],
-            "mentions": self._mentions(status.text),
-            "tags": [{"name": tag, "url": f"{self.base_url}/tags/{tag}"} for tag in content.tags(status.text)],
+            "mentions": self._mentions(status.text) if status.links else [],
+            "tags": self._tags(status.text) if status.links else [],
             "emojis": [],
             "card": None,
             "poll": self.poll(*found) if found else None,
@@ -108,7 +112,7 @@ class Entities:
             }
         if self.viewer:
             answer.update(favourited=False, reblogged=False, muted=False, bookmarked=False, filtered=[])
-        return answer
+        return self.family.shape_status(status, answer)
 
     def media(self, media: Media) -> Json:
         """MediaAttachment."""
@@ -119,8 +123,8 @@ class Entities:
         if media.focus:
             x, y = media.focus.split(",")
             meta["focus"] = {"x": float(x), "y": float(y)}
-        return {
-            "id": str(media.id),
+        entity = {
+            "id": self.family.media_id(self.db, self.base_url, media),
             "type": media.kind,
             "url": f"{self.base_url}/media/{media.file}",
             "preview_url": f"{self.base_url}/media/{media.preview}",
@@ -131,13 +135,14 @@ class Entities:
             "description": media.description,
             "blurhash": None,
         }
+        return self.family.shape_media(media, entity)
 
     def poll(self, pk: int, poll: Poll) -> Json:
         """Poll."""
         expired = poll.expires_at <= store.now()
         hidden = poll.hide_totals and not expired
         answer: Json = {
-            "id": str(pk),
+            "id": self._id("poll", pk),
             "expires_at": poll.expires_at,
             "expired": expired,
             "multiple": poll.multiple,
@@ -183,14 +188,22 @@ class Entities:
             answer["poll"] = {"options": [{"title": title} for title in options]}
         return answer
 
-    def _html(self, text: str) -> str:
+    def _id(self, kind: str, pk: int) -> str:
+        return self.family.ids.encode(kind, pk)
+
+    def _html(self, text: str, *, links: bool = True) -> str:
+        if not links:
+            return content.to_plain_html(text)
         return content.to_html(text, self.base_url, lambda name: store.account_named(self.db, name) is not None)
+
+    def _tags(self, text: str) -> list[Json]:
+        return [{"name": tag, "url": f"{self.base_url}/tags/{tag}"} for tag in content.tags(text)]
 
     def _mentions(self, text: str) -> list[Json]:
         found = [store.account_named(self.db, name) for name in content.mentions(text)]
         return [
             {
-                "id": str(one.id),
+                "id": self._id("account", one.id),
                 "username": one.username,
                 "acct": one.username,
                 "url": f"{self.base_url}/@{one.username}",
@@ -211,8 +224,12 @@ def _size(width: int, height: int) -> Json:
     return {"width": width, "height": height, "size": f"{width}x{height}", "aspect": width / height}
 
 
-def instance(base_url: str) -> Json:
+def instance(db: sqlite3.Connection, base_url: str, family: "Family") -> Json:
     """What `/api/v2/instance` says."""
+    return family.shape_instance(db, _instance(base_url, family))
+
+
+def _instance(base_url: str, family: "Family") -> Json:
     media = {
         "description_limit": DESCRIPTION_LIMIT,
         "image_matrix_limit": pictures.MATRIX_LIMIT,
@@ -222,7 +239,7 @@ def instance(base_url: str) -> Json:
     return {
         "domain": base_url.partition("://")[2],
         "title": "Vedfolnir sandbox",
-        "version": VERSION,
+        "version": family.api_version,
         "description": "A practice instance: nothing that happens here reaches anybody else.",
         "usage": {"users": {"active_month": 1}},
         "languages": ["en"],
@@ -248,11 +265,11 @@ def instance(base_url: str) -> Json:
     }
 
 
-def instance_v1(db: sqlite3.Connection, base_url: str) -> Json:
+def instance_v1(db: sqlite3.Connection, base_url: str, family: "Family") -> Json:
     """What the older `/api/v1/instance` says. It has no `api_versions`, as in Mastodon."""
-    new = instance(base_url)
+    new = _instance(base_url, family)
     users, statuses = db.execute("SELECT (SELECT count(*) FROM accounts), (SELECT count(*) FROM statuses)").fetchone()
-    return {
+    old = {
         "uri": new["domain"],
         "title": new["title"],
         "short_description": new["description"],
@@ -267,3 +284,4 @@ def instance_v1(db: sqlite3.Connection, base_url: str) -> Json:
         "configuration": {**new["configuration"], "accounts": {"max_featured_tags": 10}},
         "rules": [],
     }
+    return family.shape_instance_v1(db, old)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
 
-from platforms.sandbox import content, store
+from platforms.sandbox import content, families, store
 from platforms.sandbox.store import Account, Media, Poll, Status
 from platforms.sandbox.wire import ApiError, Request, Response
 
@@ -42,7 +42,7 @@ def dispatch(db: sqlite3.Connection, request: Request) -> Response:
         return _profile(db, request, head[1:], rest)
     if head == "":
         return _home(db)
-    return _missing()
+    return _posted_media(db, rest[1]) if len(rest) == 2 and rest[0] == "s" else _missing()
 
 
 def _file(db: sqlite3.Connection, name: str) -> Response:
@@ -51,6 +51,13 @@ def _file(db: sqlite3.Connection, name: str) -> Response:
         return Response(404, b"", {"Content-Type": "text/plain"})
     content_type, data = found
     return Response(200, data, {"Content-Type": content_type, "Cache-Control": "public, max-age=31536000, immutable"})
+
+
+def _posted_media(db: sqlite3.Connection, name: str) -> Response:
+    """`/<name>/s/<id>.jpg`: a picture at the address that is its id on snac."""
+    known = families.of(db).ids.decode("media", name)
+    found = store.media(db, [known]) if known is not None else []
+    return _file(db, found[0].file) if found else _missing()
 
 
 def _profile(db: sqlite3.Connection, request: Request, username: str, rest: list[str]) -> Response:
@@ -62,7 +69,8 @@ def _profile(db: sqlite3.Connection, request: Request, username: str, rest: list
     if not rest:
         statuses = view.public_statuses("account_id = ?", account.id)
         return page(account.display_name, view.header(account, statuses) + view.posts(statuses))
-    status = store.status(db, int(rest[0])) if rest[0].isdigit() and len(rest[0]) < 19 else None
+    known = view.family.ids.decode("status", rest[0])
+    status = store.status(db, known) if known is not None else None
     if status is None or status.account_id != account.id or status.visibility not in PUBLIC:
         return _missing()
     back = f'<p class="back"><a href="/@{escape(account.username)}">← {escape(account.display_name)}</a></p>'
@@ -119,6 +127,7 @@ class View:
     def __init__(self, db: sqlite3.Connection, base_url: str) -> None:
         self.db = db
         self.base_url = base_url
+        self.family = families.of(db)
 
     def public_statuses(self, condition: str, *values: int) -> list[Status]:
         """The newest public and unlisted posts for which `condition` (SQL of our own) holds."""
@@ -156,6 +165,7 @@ class View:
             inner = self.post(boosted) if boosted else ""
             return f'<div class="boost"><p>↻ {escape(author.display_name)} boosted</p>{inner}</div>'
 
+        address = f"/@{escape(author.username)}/{self.family.permanent_id(status)}"
         lang = f' lang="{escape(status.language)}"' if status.language else ""
         reply = '<p class="reply">↳ Part of a thread</p>' if status.in_reply_to_id else ""
         found = store.poll(self.db, status.id)
@@ -167,7 +177,7 @@ class View:
         return f"""<article class="post" id="post-{status.id}">
 <header><img class="avatar" src="/media/{escape(author.avatar)}" alt="" width="44" height="44">
 <p><strong>{escape(author.display_name)}</strong><br><span class="handle">@{escape(author.username)}</span></p>
-<a class="when" href="/@{escape(author.username)}/{status.id}">{_time(status.created_at)}</a></header>
+<a class="when" href="{address}">{_time(status.created_at)}</a></header>
 {reply}{inside}
 <footer>{self._facts(status)}</footer>
 </article>"""
