@@ -82,6 +82,7 @@ def add(
         raise ValueError(f"No fault is called {kind}. There are: {', '.join(OPTIONS)}, or a status code.")
     if unknown := set(options) - known:
         raise ValueError(f"The fault {kind} has no option {', '.join(sorted(unknown))}.")
+    Shape(options.get("reset_shape", Shape.ISO))
     db.execute(
         "INSERT INTO faults (kind, method, path_prefix, times, skip, options) VALUES (?, ?, ?, ?, ?, ?)",
         (kind, method.upper(), path_prefix, -1 if times is None else times, skip, json.dumps(options)),
