@@ -23,6 +23,7 @@ from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import clean_line, is_missing, strip_html
 
 CHUNK = 500  # statuses per transaction
+ID_LENGTH = 500  # characters that `posts.post_id` holds
 Row = TypeVar("Row", bound=models.Model)
 
 
@@ -50,7 +51,17 @@ def column_id(remote_id: str, length: int) -> tuple[str, str | None]:
     """An opaque id as its column of `length` takes it, and the whole id if the column holds its digest only."""
     if len(remote_id) <= length:
         return remote_id, None
-    return f"sha256:{hashlib.sha256(remote_id.encode()).hexdigest()}", remote_id
+    return f"sha256:{_digest(remote_id)}", remote_id
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def id_values(status: Status) -> dict[str, str | None]:
+    """The id of a post as the columns of `Post` take it."""
+    key, whole = column_id(status.id, ID_LENGTH)
+    return {"post_id": key, "full_post_id": whole}
 
 
 def pictures(status: Status) -> list[tuple[int, Attachment]]:
@@ -63,7 +74,7 @@ def lacks_alt_text(status: Status) -> bool:
 
 
 def _upsert_chunk(connection: PlatformConnection, statuses: Sequence[Status]) -> Ingested:
-    by_key = {column_id(status.id, 500)[0]: status for status in statuses}
+    by_key = {column_id(status.id, ID_LENGTH)[0]: status for status in statuses}
     with transaction.atomic():
         posts = _upsert_posts(connection, by_key)
         return _upsert_images(connection, [(posts[key], status) for key, status in by_key.items() if key in posts])
@@ -74,27 +85,50 @@ def _upsert_chunk(connection: PlatformConnection, statuses: Sequence[Status]) ->
 
 def _upsert_posts(connection: PlatformConnection, by_key: Mapping[str, Status]) -> dict[str, Post]:
     stored = Post.objects.filter(platform_connection=connection, post_id__in=list(by_key))
+    moved: dict[str, Post] = {}
 
     def missing(known: Iterable[str]) -> list[Post]:
+        moved.update(_follow_new_ids(connection, by_key, known))
         return [
             Post(platform_connection=connection, post_id=key, **_post_values(connection, status))
             for key, status in by_key.items()
-            if key not in known and lacks_alt_text(status)
+            if key not in known and key not in moved and lacks_alt_text(status)
         ]
 
     posts, created = _create_missing(stored, "post_id", missing)
+    posts = moved | posts
     known = {key: post for key, post in posts.items() if key not in created}
     _refresh(connection, known, by_key)
     return posts
 
 
+def _follow_new_ids(
+    connection: PlatformConnection, by_key: Mapping[str, Status], known: Iterable[str]
+) -> dict[str, Post]:
+    """Give known posts that have another id by now that id: snac makes a new one with each edit, and keeps `uri`."""
+    unknown = {_digest(status.uri): status for key, status in by_key.items() if key not in known and status.uri}
+    if not unknown:
+        return {}
+    ours = Post.objects.filter(platform_connection=connection)
+    moved = {}
+    for post in ours.filter(uri_digest__in=list(unknown)):
+        status = unknown[post.uri_digest]
+        if post.uri == status.uri and post.post_id not in by_key:
+            values = id_values(status)
+            ours.filter(pk=post.pk).update(**values)
+            post.post_id, post.full_post_id = values["post_id"] or "", values["full_post_id"]
+            moved[post.post_id] = post
+    return moved
+
+
 def _post_values(connection: PlatformConnection, status: Status) -> dict[str, Any]:
     return {
-        "full_post_id": column_id(status.id, 500)[1],
+        "full_post_id": column_id(status.id, ID_LENGTH)[1],
         "author_id": status.account_id[:200],
         "post_url": followable(status.url),
         "is_reply": is_reply(status),
         "uri": status.uri,
+        "uri_digest": _digest(status.uri) if status.uri else "",
         "posted_at": moment(status.created_at),
         "platform_type": connection.platform_type,
         "instance_url": connection.instance_url,

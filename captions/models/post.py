@@ -41,6 +41,7 @@ class Post(models.Model):
     # The whole id where it is longer than its column, which then holds "sha256:" and the digest.
     full_post_id = models.TextField(null=True, blank=True)
     uri = models.TextField(default="", blank=True)
+    uri_digest = models.CharField(max_length=64, default="", db_default="", blank=True)  # SHA-256, for its index
     visibility = models.CharField(max_length=20, default="", db_default="", blank=True)
     spoiler_text = models.TextField(default="", blank=True)
     sensitive = models.BooleanField(default=False, db_default=False)
@@ -63,6 +64,7 @@ class Post(models.Model):
             # What the foreign key "an image belongs to the connection of its post" points to.
             models.UniqueConstraint(fields=["id", "platform_connection"], name="uq_post_connection"),
         ]
+        indexes = [models.Index(fields=["platform_connection", "uri_digest"], name="ix_post_uri")]
 
     def __str__(self) -> str:
         return self.post_url or self.post_id

@@ -117,6 +117,30 @@ class IngestTests(TestCase):
         assert post.post_id.startswith("sha256:")
         assert post.remote_id == image.remote_id == long
 
+    def test_a_post_that_got_a_new_id_by_an_edit_is_known_by_its_address(self) -> None:
+        def version(pk: str, text: str = "") -> Status:
+            pictures = picture("https://snac.example/p1"), picture("https://snac.example/p2", text)
+            return replace(make_status(pk, *pictures), uri="https://snac.example/u/p/1")
+
+        upsert_statuses(self.connection, [version("1"), make_status("7", picture("other"))])
+        rows = set(Post.objects.values_list("pk")), set(Image.objects.values_list("pk"))
+        upsert_statuses(self.connection, [version("2")])
+        assert (set(Post.objects.values_list("pk")), set(Image.objects.values_list("pk"))) == rows
+        assert set(Post.objects.values_list("post_id", flat=True)) == {"2", "7"}
+
+        long = "https://snac.example/" + "x" * 600
+        upsert_statuses(self.connection, [replace(version(long, "By its author."), content="<p>Edited.</p>")])
+        post = Post.objects.get(uri="https://snac.example/u/p/1")
+        assert (post.remote_id, post.post_content, post.images.count()) == (long, "Edited.", 2)
+        assert Image.objects.filter(status=Image.Status.REJECTED).count() == 1
+
+    def test_the_same_address_on_another_connection_or_under_two_ids_at_once_is_another_post(self) -> None:
+        twins = [replace(make_status(pk, picture(f"p{pk}")), uri="https://odd.example/same") for pk in ("1", "2")]
+        for _number in range(2):
+            upsert_statuses(self.connection, twins)
+        upsert_statuses(make_connection("Other"), [replace(twins[0], id="3")])
+        assert sorted(Post.objects.values_list("post_id", flat=True)) == ["1", "2", "3"]
+
     def test_addresses_that_nobody_should_follow_are_left_out(self) -> None:
         upsert_statuses(self.connection, [make_status("1", picture(), url="javascript:alert(1)")])
         assert Post.objects.get().post_url == ""
