@@ -153,6 +153,23 @@ class PlatformConnection(HoldsSecrets):
         return f"@{self.username}@{self.instance_url.partition('://')[2]}"
 
 
+class TrafficState(models.Model):
+    """What workers tell each other of a server when there is no Redis: `platforms.traffic` reads and writes it."""
+
+    name = models.CharField(max_length=300, primary_key=True)  # "host example.org", "budget example.org 7"
+    version = models.PositiveIntegerField(default=0, db_default=0)  # grows with every change
+    state = models.TextField()  # a JSON object
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "platform_traffic"
+        verbose_name = _("traffic")
+        indexes = [models.Index(fields=["expires_at"], name="ix_traffic_expires")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class PlatformMember(models.Model):
     """Who besides the owner may see a connection's posts, and with which role there."""
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from platforms import traffic
 from platforms.clients.api import DEFAULT_TIMEOUT, Api
 from platforms.clients.base import Capabilities, CredentialsRefused, Instance, PlatformClient
 from platforms.clients.detection import MASTODON, UNKNOWN, capabilities_of
 from platforms.clients.mastodon import MastodonClient
+from platforms.clients.profile import RateHabits
 from platforms.clients.unknown import UnknownClient
 from platforms.fields import CredentialUnreadable, readable
 from vedfolnir.lib.outbound import Timeout
@@ -31,7 +33,13 @@ def client_for(connection: "PlatformConnection", *, timeout: Timeout = DEFAULT_T
         token = readable(connection.access_token)
     except CredentialUnreadable as error:
         raise CredentialsRefused(str(error)) from error
-    api = Api(connection.instance_url, token=token, allow=settings.OUTBOUND_ALLOW, timeout=timeout)
+    api = Api(
+        connection.instance_url,
+        token=token,
+        allow=settings.OUTBOUND_ALLOW,
+        timeout=timeout,
+        traffic=traffic.for_connection(connection, RateHabits()),
+    )
     client = CLIENTS.get(connection.platform_type, UnknownClient)
     return client(api, capabilities_for(connection))
 

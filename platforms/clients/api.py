@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from django.utils.translation import gettext as _
 
 from platforms.clients.base import CredentialsRefused, PlatformError, PlatformRefused, PlatformUnavailable
-from platforms.clients.limits import Budget, retry_after
+from platforms.traffic import PAGE, READ, WRITE, Held, Ticket, Traffic, private
 from vedfolnir.lib.outbound import HttpClient, OutboundRefused, OutboundUnavailable, Response, Timeout
 from vedfolnir.lib.text import clean_line
 from vedfolnir.lib.wording import reason_of
@@ -21,6 +21,11 @@ from vedfolnir.lib.wording import reason_of
 WORDS = 300  # characters of a server's own explanation that we pass on
 UNAUTHORIZED = frozenset({401})
 DEFAULT_TIMEOUT = Timeout()
+PAGING = frozenset({"max_id", "min_id", "since_id", "page"})  # Mastodon counts requests with them apart
+
+
+class HeldBack(PlatformUnavailable):
+    """Nothing was sent: the server asked to be left alone, its budget is used up, or it does not answer."""
 
 
 class NotFound(PlatformRefused):
@@ -39,7 +44,8 @@ class Api:
     """One server, asked with one token. Not for several threads at once.
 
     `deadline` is a moment of `time.monotonic()` after which no further request begins: for pages that a person waits
-    for. The constructor raises PlatformRefused for an address that may not be asked, CredentialsRefused for a token
+    for. `traffic` is asked before each request; without one, what the server allows is known to this object alone. The
+    constructor raises PlatformRefused for an address that may not be asked, CredentialsRefused for a token
     that cannot be sent.
     """
 
@@ -51,11 +57,12 @@ class Api:
         allow: Collection[str] = (),
         timeout: Timeout = DEFAULT_TIMEOUT,
         deadline: float | None = None,
+        traffic: Traffic | None = None,
     ) -> None:
         self.host = urlsplit(base_url).netloc
         self._base_url = base_url
         self._deadline = deadline
-        self._budget = Budget()
+        self._traffic = traffic or private(self.host)
         try:
             HttpClient(base_url, allow=allow).close()  # alone, to tell a bad address from a bad token
         except OutboundRefused as error:
@@ -80,43 +87,52 @@ class Api:
         params: Mapping[str, str] | None = None,
         json: Any = None,
         bad_token: Collection[int] = UNAUTHORIZED,
+        bad_token_pages: Collection[int] = (),
         from_reserve: bool = False,
     ) -> Answer:
         """Send one request and return its JSON.
 
         `scope` is what the token needs for it, named when it is missing; `bad_token` the statuses that mean that the
-        token is not accepted; `from_reserve` lets a request pass that finishes what was begun although the server's
+        token is not accepted, `bad_token_pages` those that mean so where a web page comes with them; `from_reserve` lets a request pass that finishes what was begun although the server's
         budget for us is nearly used up.
 
         Raises:
-            PlatformUnavailable: the network, 408, 429, 5xx, or the budget is used up.
+            PlatformUnavailable: the network, 408, 429, 5xx; HeldBack where it was not even sent.
             CredentialsRefused, NotFound, PlatformRefused: every other answer that is not JSON of status 2xx.
         """
-        self._hold_back(from_reserve)
-        try:
-            response = self._http.request(method, path, params=params, json=json)
-        except OutboundUnavailable as error:
-            raise PlatformUnavailable(reason_of(error)) from error
-        except OutboundRefused as error:
-            raise PlatformRefused(reason_of(error)) from error
-        self._budget.note(response.headers)
+        ticket = self._enter(_kind(method, params), from_reserve)
+        response = self._send(ticket, method, path, params, json)
+        wait = self._traffic.answered(ticket, response.status, response.headers)
         if not 200 <= response.status < 300:
-            raise self._failure(response, scope, bad_token)
+            if response.status in bad_token_pages and "html" in response.content_type:
+                bad_token = bad_token_pages
+            raise self._failure(response, scope, bad_token, wait)
         try:
             return Answer(response.json(), response.headers)
         except OutboundRefused as error:
             raise self._no_json(response) from error
 
-    def _hold_back(self, from_reserve: bool) -> None:
+    def _enter(self, kind: str, from_reserve: bool) -> Ticket:
         if self._deadline is not None and time.monotonic() >= self._deadline:
             raise PlatformUnavailable(_("%(host)s takes too long to answer. Try again later.") % {"host": self.host})
-        if self._budget.pause and not from_reserve:
-            raise PlatformUnavailable(
-                _("%(host)s allows only so many requests, and they are nearly used up.") % {"host": self.host},
-                retry_after=self._budget.pause,
-            )
+        try:
+            return self._traffic.enter(kind, from_reserve=from_reserve)
+        except Held as error:
+            raise HeldBack(error.reason, retry_after=error.seconds) from error
 
-    def _failure(self, response: Response, scope: str, bad_token: Collection[int]) -> PlatformError:
+    def _send(self, ticket: Ticket, method: str, path: str, params: Mapping[str, str] | None, json: Any) -> Response:
+        try:
+            return self._http.request(method, path, params=params, json=json)
+        except OutboundUnavailable as error:
+            self._traffic.failed(ticket)
+            raise PlatformUnavailable(reason_of(error)) from error
+        except OutboundRefused as error:
+            self._traffic.let_go(ticket)
+            raise PlatformRefused(reason_of(error)) from error
+
+    def _failure(
+        self, response: Response, scope: str, bad_token: Collection[int], wait: float | None
+    ) -> PlatformError:
         """The exception that an answer of status 3xx to 5xx means."""
         if response.status == 429:
             reason = _("%(host)s asks us to slow down (status 429).")
@@ -124,13 +140,17 @@ class Api:
             reason = _("%(host)s is in trouble (status %(status)s). Try again later.")
         else:
             return self._refusal(response, scope, bad_token)
-        known = {"host": self.host, "status": response.status}
-        return PlatformUnavailable(reason % known, retry_after=retry_after(response.headers))
+        return PlatformUnavailable(reason % {"host": self.host, "status": response.status}, retry_after=wait)
 
     def _refusal(self, response: Response, scope: str, bad_token: Collection[int]) -> PlatformRefused:
         known = {"host": self.host, "status": response.status, "scope": scope, "words": self._words(response)}
         if response.status < 400:
             return self._redirected(response)
+        if response.status == 403 and scope and _names_a_scope(response, scope):
+            return CredentialsRefused(
+                _("The access token lacks the permission “%(scope)s”. Make a new one on %(host)s and connect again.")
+                % known
+            )
         if response.status in bad_token:
             return CredentialsRefused(
                 _("%(host)s does not accept the access token. Make a new one there and connect again.") % known
@@ -139,11 +159,6 @@ class Api:
             return self._no_json(response)
         if response.status in (404, 410):
             return NotFound(_("%(host)s does not have what we asked for (status %(status)s). %(words)s") % known)
-        if response.status == 403 and scope and _names_a_scope(response, scope):
-            return CredentialsRefused(
-                _("The access token lacks the permission “%(scope)s”. Make a new one on %(host)s and connect again.")
-                % known
-            )
         return PlatformRefused(_("%(host)s refuses what we asked for (status %(status)s). %(words)s") % known)
 
     def _redirected(self, response: Response) -> PlatformRefused:
@@ -178,6 +193,13 @@ class Api:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _kind(method: str, params: Mapping[str, str] | None) -> str:
+    """How servers that count apart count this request."""
+    if method != "GET":
+        return WRITE
+    return READ if PAGING.isdisjoint(params or {}) else PAGE
 
 
 def _said(response: Response) -> Iterator[str]:

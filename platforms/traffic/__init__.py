@@ -1,0 +1,59 @@
+"""How often and whether a server may be asked, known by all workers together: budgets, pauses, and a circuit breaker.
+
+`for_connection` and `for_host` give the `Traffic` that `platforms.clients.api.Api` asks before each request and tells
+after each answer. Nothing here waits: who must wait is told for how long.
+"""
+
+import hashlib
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from platforms.traffic.budget import PAGE, READ, WRITE, Pace
+from platforms.traffic.shared import Shared
+from platforms.traffic.stores import DatabaseStore, MemoryStore, RedisStore
+from platforms.traffic.traffic import ANONYMOUS, Held, Outlook, Ticket, Traffic
+
+if TYPE_CHECKING:
+    from platforms.clients.profile import RateHabits
+    from platforms.models import PlatformConnection
+
+__all__ = ["PAGE", "READ", "WRITE", "Held", "Outlook", "Ticket", "Traffic", "for_connection", "for_host", "private"]
+
+
+def for_connection(connection: "PlatformConnection", rates: "RateHabits", *, person: bool = False) -> Traffic:
+    """The traffic of one account: counted as its server counts, by `rates`."""
+    counted_as = {"address": ANONYMOUS, "user": f"account {_digest(connection.account_id)}"}.get(
+        rates.counted_by, f"connection {connection.pk}"
+    )
+    return Traffic(
+        urlsplit(connection.instance_url).netloc,
+        everybodys(),
+        counted_as=counted_as,
+        pace=Pace(rates.writes, rates.writes_period),
+        person=person,
+        tells_connections=True,
+    )
+
+
+def for_host(url: str, *, person: bool = False) -> Traffic:
+    """The traffic to the host of `url` without a token, or with one that belongs to no connection yet."""
+    return Traffic(urlsplit(url).netloc.rpartition("@")[2], everybodys(), person=person, tells_connections=True)
+
+
+def private(host: str) -> Traffic:
+    """Traffic that nobody else knows of."""
+    return Traffic(host, Shared(MemoryStore()))
+
+
+@cache
+def everybodys() -> Shared:
+    """What all workers share: in Redis, in the embedded mode in the database."""
+    return Shared(DatabaseStore() if settings.EMBEDDED else RedisStore(settings.REDIS_URL))
+
+
+def _digest(remote_id: str) -> str:
+    """Short and of one length: the ids of some servers are addresses."""
+    return hashlib.sha256(remote_id.encode()).hexdigest()[:16]

@@ -1,0 +1,178 @@
+"""Where the state of the traffic is kept: in Redis, in the database when embedded, else in this process.
+
+All three keep small JSON objects by name, each with a version, and change one only where it is still as it was read.
+"""
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, cast
+
+import redis
+from django.db import InterfaceError, OperationalError, transaction
+from redis.exceptions import RedisError
+
+from platforms.models import TrafficState
+
+State = dict[str, Any]
+
+PREFIX = "vedfolnir:traffic:"
+PATIENCE = 1.0  # seconds; a worker must not wait for a Redis that is gone
+REMEMBERED = 2000  # names in the memory of a process, before those that have expired are dropped
+
+# KEYS: name. ARGV: the version as it was read, the new one, the state, seconds to keep it.
+SWAP = """
+if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'state', ARGV[3])
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+return 1
+"""
+
+
+class StoreUnavailable(Exception):
+    """The store does not answer at the moment."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A state and its version, which grows with every change; version 0: there is none."""
+
+    version: int = 0
+    state: State = field(default_factory=dict)
+
+
+NOTHING = Row()
+
+
+class Store(Protocol):
+    """`exact`: a write costs so little that every request may be counted."""
+
+    exact: bool
+
+    def read(self, name: str) -> Row:
+        """What is kept under a name. Raises StoreUnavailable."""
+
+    def swap(self, name: str, seen: int, row: Row, *, now: float, seconds: float) -> bool:
+        """Keep `row` for at least so many `seconds`, if the version is still the one `seen`; False if it is not.
+
+        Raises StoreUnavailable.
+        """
+
+
+class MemoryStore:
+    """For one process, any number of threads."""
+
+    exact = True
+
+    def __init__(self) -> None:
+        self._rows: dict[str, tuple[Row, float]] = {}
+        self._lock = threading.Lock()
+
+    def read(self, name: str) -> Row:
+        with self._lock:
+            return self._rows.get(name, (NOTHING, 0.0))[0]
+
+    def swap(self, name: str, seen: int, row: Row, *, now: float, seconds: float) -> bool:
+        with self._lock:
+            if self._rows.get(name, (NOTHING, 0.0))[0].version != seen:
+                return False
+            self._keep(name, row, now, seconds)
+            return True
+
+    def put(self, name: str, row: Row, *, now: float, seconds: float) -> None:
+        """Keep `row`, whatever was there, unless that is newer."""
+        with self._lock:
+            if self._rows.get(name, (NOTHING, 0.0))[0].version < row.version:
+                self._keep(name, row, now, seconds)
+
+    def newest(self, name: str, now: float) -> Row:
+        """What is kept and has not expired."""
+        with self._lock:
+            row, expires_at = self._rows.get(name, (NOTHING, 0.0))
+            return row if expires_at > now else NOTHING
+
+    def clear(self) -> None:
+        with self._lock:
+            self._rows.clear()
+
+    def _keep(self, name: str, row: Row, now: float, seconds: float) -> None:
+        if len(self._rows) >= REMEMBERED:
+            self._rows = {each: kept for each, kept in self._rows.items() if kept[1] > now}
+        self._rows[name] = (row, now + seconds)
+
+
+class RedisStore:
+    """For all machines. One hash for each name, changed by a script, which Redis runs alone; it expires by itself."""
+
+    exact = True
+
+    def __init__(self, url: str) -> None:
+        self._client = redis.Redis.from_url(
+            url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, decode_responses=True
+        )
+        self._swap = self._client.register_script(SWAP)
+
+    def read(self, name: str) -> Row:
+        try:
+            version, state = cast("Sequence[str | None]", self._client.hmget(PREFIX + name, ["version", "state"]))
+        except RedisError as error:
+            raise StoreUnavailable(str(error)) from error
+        return Row(int(version), json.loads(state)) if version and state else NOTHING
+
+    def swap(self, name: str, seen: int, row: Row, *, now: float, seconds: float) -> bool:
+        values = [str(seen), str(row.version), json.dumps(row.state), int(seconds) + 1]
+        try:
+            return bool(self._swap(keys=[PREFIX + name], args=values))
+        except RedisError as error:
+            raise StoreUnavailable(str(error)) from error
+
+    def clear(self) -> None:
+        """Forget everything: for tests."""
+        for key in self._client.scan_iter(match=f"{PREFIX}*"):
+            self._client.delete(key)
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class DatabaseStore:
+    """For the processes of one machine. A row for each name, changed by one conditional statement and no lock.
+
+    Not `exact`: SQLite has one writer at a time, and that one should be doing something useful. A write within a
+    transaction of the caller, which there should not be (STYLE rule 6), is part of it.
+    """
+
+    exact = False
+
+    def read(self, name: str) -> Row:
+        try:
+            found = TrafficState.objects.filter(name=name).values_list("version", "state").first()
+        except (OperationalError, InterfaceError) as error:
+            raise self._unavailable(error) from error
+        return Row(found[0], json.loads(found[1])) if found else NOTHING
+
+    def swap(self, name: str, seen: int, row: Row, *, now: float, seconds: float) -> bool:
+        values = {
+            "version": row.version,
+            "state": json.dumps(row.state),
+            "expires_at": datetime.fromtimestamp(now + seconds, UTC),
+        }
+        try:
+            if TrafficState.objects.filter(name=name, version=seen).update(**values):
+                return True
+            return seen == 0 and self._add(name, values, now)
+        except (OperationalError, InterfaceError) as error:
+            raise self._unavailable(error) from error
+
+    def _add(self, name: str, values: dict[str, Any], now: float) -> bool:
+        """A first row, and away with those that nobody needs any more; False if another process was first."""
+        TrafficState.objects.filter(expires_at__lt=datetime.fromtimestamp(now, UTC)).delete()
+        # An empty row, which changes nothing where there is one; the update then has one winner.
+        TrafficState.objects.bulk_create([TrafficState(name=name, **values | {"version": 0})], ignore_conflicts=True)
+        return TrafficState.objects.filter(name=name, version=0).update(**values) == 1
+
+    def _unavailable(self, error: Exception) -> Exception:
+        """Within a transaction its owner must know that it is lost."""
+        return error if transaction.get_connection().in_atomic_block else StoreUnavailable(str(error))
