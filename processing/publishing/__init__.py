@@ -20,6 +20,8 @@ from platforms.clients.base import (
 )
 from platforms.models import PlatformConnection
 from processing.publishing import leases, outcomes, undoing, writing
+from processing.publishing.attempt import Attempt
+from processing.publishing.steps import AtStep, Step, unwatched
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +37,17 @@ class Result(StrEnum):
     LEASE_LOST = "lease lost"
 
 
-def publish_publication(pk: int, *, client_factory: ClientFactory = client_for) -> Result:
-    """Do what the publication asks for, if it is due: write its alt texts, or undo them. Safe to run twice."""
+def publish_publication(pk: int, *, client_factory: ClientFactory = client_for, at_step: AtStep = unwatched) -> Result:
+    """Do what the publication asks for, if it is due: write its alt texts, or undo them. Safe to run twice.
+
+    `at_step` is called at each of `steps.Step`: for tests that end or stop a worker there.
+    """
     publication = leases.claim(pk)
     if publication is None:
         return Result.NOT_DUE
+    at_step(Step.CLAIMED)
     try:
-        return _attempt(publication, client_factory)
+        return _attempt(publication, client_factory, at_step)
     except leases.LeaseLost:
         return _lost(pk)
     except Exception:  # the outermost loop: a mistake of ours must be seen on the row, too
@@ -58,12 +64,14 @@ def _lost(pk: int) -> Result:
     return Result.LEASE_LOST
 
 
-def _attempt(publication: Publication, client_factory: ClientFactory) -> Result:
+def _attempt(publication: Publication, client_factory: ClientFactory, at_step: AtStep) -> Result:
     undo = publication.status == Publication.Status.UNDOING
+    attempt = None
     try:
         client = client_factory(publication.platform_connection)
+        attempt = Attempt(publication, client, at_step)
         try:
-            done = undoing.undo(publication, client) if undo else writing.write(publication, client)
+            done = undoing.undo(attempt) if undo else writing.write(attempt)
         finally:
             client.close()
     except PlatformUnavailable as error:
@@ -76,7 +84,8 @@ def _attempt(publication: Publication, client_factory: ClientFactory) -> Result:
         outcomes.refuse(publication, f"{gone} ({error.reason})")
         return Result.REFUSED
     except PlatformRefused as error:
-        outcomes.refuse(publication, error.reason)
+        partly = writing.partly_written(attempt) if attempt and not undo else ""
+        outcomes.refuse(publication, f"{error.reason} {partly}".strip())
         return Result.REFUSED
     if not done:
         return Result.REFUSED

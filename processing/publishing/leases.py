@@ -10,7 +10,7 @@ from platforms.models import PlatformConnection
 from processing import backoff
 
 REQUEST_LIMIT = timedelta(seconds=30)  # the total time of one request (vedfolnir.lib.outbound.Timeout)
-LEASE = 10 * REQUEST_LIMIT  # twice what the at most five requests of one attempt take
+LEASE = 10 * REQUEST_LIMIT  # more than twice what the requests before, between and after two writes take
 RETRY_FIRST, RETRY_MOST = timedelta(seconds=30), timedelta(hours=1)
 FAILURES_MOST = 8
 
@@ -44,14 +44,16 @@ def note(publication: Publication, **values: object) -> None:
         setattr(publication, name, value)
 
 
-def require_time_for_a_write(publication: Publication) -> None:
-    """Right before the write: still ours, for longer than a request can take.
+def renew(publication: Publication) -> None:
+    """Right before each request that may change something: still ours, for longer than a request can take; begin anew.
 
-    A worker that was stopped past its lease and woke again ends here. Raises LeaseLost.
+    A write of many requests thus lasts as long as it goes on, and a worker that was stopped past its lease and woke
+    again ends here, before it sends anything more. Raises LeaseLost.
     """
-    enough = timezone.now() + 2 * REQUEST_LIMIT
+    now = timezone.now()
     held = Publication.objects.held(publication.pk, publication.attempts)
-    if not held.filter(leased_until__gte=enough).exists():
+    until = now + LEASE
+    if not held.filter(leased_until__gte=now + 2 * REQUEST_LIMIT).update(leased_until=until, next_attempt_at=until):
         raise LeaseLost
 
 

@@ -11,13 +11,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import audit
-from captions.ingest import editable_values
+from captions.ingest import editable_values, id_values
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, publishable_images
 from platforms.actions import raise_attention
 from platforms.clients.base import CredentialsRefused, PlatformUnavailable, Snapshot
 from platforms.models import PlatformConnection
 from processing.publishing import leases
+from processing.publishing.compare import alt_texts
+from processing.publishing.judging import Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +41,10 @@ def postpone(publication: Publication, error: PlatformUnavailable) -> bool:
         leases.settle(publication, failures=publication.failures + 1, next_attempt_at=later, error=error.reason)
     else:
         gave_up = _("Gave up after %(count)d attempts; try again once the server works. %(reason)s")
-        refuse(publication, gave_up % {"count": leases.FAILURES_MOST, "reason": error.reason})
+        reason = gave_up % {"count": leases.FAILURES_MOST, "reason": error.reason}
+        if publication.before is not None and publication.status == Publication.Status.QUEUED:
+            reason += " " + _("Some of its alt texts may be on the server already; undo takes those back.")
+        refuse(publication, reason)
         return False
     logger.info("publication %s: again at %s: %s", publication.pk, later.isoformat(timespec="seconds"), error.reason)
     return True
@@ -71,7 +76,7 @@ def alarm(publication: Publication, base: Snapshot, after: Snapshot, found: list
         status = _status_after_trouble(publication)
         leases.settle(publication, status=status, after=after.as_json(), error=reason, **SETTLED)
         remember_post(publication.post, after)
-        _was_edited_by_us(publication, base, after)
+        _was_edited_by_us(publication, base, after, after.status.edited_at)
         audit.record("publication_alarm", actor=None, entity=publication, found=found)
     notice = _(
         "Publishing is stopped: after the edit of %(url)s something else than the alt text had changed, or the alt "
@@ -86,14 +91,27 @@ def _status_after_trouble(publication: Publication) -> str:
     return Publication.Status.POSTED if was_posted else Publication.Status.REFUSED
 
 
-def posted(publication: Publication, base: Snapshot, after: Snapshot, texts: Mapping[str, str]) -> None:
-    """Everything was compared and is right."""
+def written_by_somebody_else() -> str:
+    return _("A picture has an alt text by now that somebody else wrote; it was not overwritten.")
+
+
+def posted(
+    publication: Publication,
+    base: Snapshot,
+    after: Snapshot,
+    texts: Mapping[str, str],
+    *,
+    there: Mapping[str, str],
+    verdict: Verdict,
+) -> None:
+    """Everything was compared and is right. Those of `texts` that are not `there` any more were changed since."""
     now = timezone.now()
+    ours_at = verdict.ours_at or after.status.edited_at
     with transaction.atomic():
         # The lock that an approval takes too: what is approved meanwhile is seen here, or sees this outcome.
         lock_post(publication.post_id)
         status = Publication.Status.POSTED
-        done = {"after": after.as_json(), "texts": dict(texts), "verified_at": now, "error": ""}
+        done = {"after": after.as_json(), "texts": dict(texts), "verified_at": now, "error": verdict.note}
         leases.settle(publication, status=status, **done, **SETTLED)
         images = _images_of(publication, texts)
         for image in images:
@@ -101,12 +119,25 @@ def posted(publication: Publication, base: Snapshot, after: Snapshot, texts: Map
         approved = Image.objects.filter(pk__in=[image.pk for image in images], status=Image.Status.APPROVED)
         approved.update(status=Image.Status.POSTED, posted_at=now)
         _remember_versions(images, texts, CaptionVersion.Kind.PUBLISHED)
-        _was_edited_by_us(publication, base, after)
-        _queue_what_was_approved_meanwhile(publication, after)
+        _remember_what_came_after(images, there, after)
+        _was_edited_by_us(publication, base, after, ours_at)
+        _queue_what_was_approved_meanwhile(publication, ours_at)
         audit.record("published", actor=publication.requested_by, entity=publication, post=publication.post.post_url)
 
 
-def _queue_what_was_approved_meanwhile(publication: Publication, after: Snapshot) -> None:
+def _remember_what_came_after(images: list[Image], there: Mapping[str, str], after: Snapshot) -> None:
+    """Ours was published, and then somebody changed it: what stands there now is a text of the image, too."""
+    shown = alt_texts(after)
+    for image in images:
+        if image.remote_id in there:
+            continue
+        text = shown.get(image.remote_id)
+        Image.objects.filter(pk=image.pk).update(remote_alt_text=text)
+        if text:
+            _remember_versions([image], {image.remote_id: text}, CaptionVersion.Kind.ORIGINAL)
+
+
+def _queue_what_was_approved_meanwhile(publication: Publication, ours_at: str) -> None:
     """A picture approved while this publication was under way found it open; it gets one of its own now."""
     if not publishable_images(publication.post_id).exists():
         return
@@ -114,13 +145,19 @@ def _queue_what_was_approved_meanwhile(publication: Publication, after: Snapshot
         post=publication.post,
         platform_connection=publication.platform_connection,
         status=Publication.Status.QUEUED,
-        seen_edited_at=after.status.edited_at[:40],
+        seen_edited_at=ours_at[:40],
         next_attempt_at=timezone.now(),
     )
 
 
 def undone(
-    publication: Publication, base: Snapshot, after: Snapshot, restored: Mapping[str, str], *, left_alone: int
+    publication: Publication,
+    base: Snapshot,
+    after: Snapshot,
+    restored: Mapping[str, str],
+    *,
+    left_alone: int,
+    verdict: Verdict,
 ) -> None:
     """The alt texts in `restored` are as before the publication; their images are approved, not posted."""
     left = ngettext(
@@ -128,7 +165,8 @@ def undone(
         "%(count)d alt texts were changed by somebody since; they were left as they are.",
         left_alone,
     )
-    note = left % {"count": left_alone} if left_alone else ""
+    note = " ".join(filter(None, [left % {"count": left_alone} if left_alone else "", verdict.note]))
+    ours_at = verdict.ours_at or after.status.edited_at
     with transaction.atomic():
         lock_post(publication.post_id)
         status = Publication.Status.UNDONE
@@ -139,8 +177,8 @@ def undone(
         posted_ones = Image.objects.filter(pk__in=[image.pk for image in images], status=Image.Status.POSTED)
         posted_ones.update(status=Image.Status.APPROVED, posted_at=None)
         _remember_versions(images, restored, CaptionVersion.Kind.UNDONE)
-        _was_edited_by_us(publication, base, after)
-        audit.record("publication_undone", actor=None, entity=publication, left_alone=left_alone)
+        _was_edited_by_us(publication, base, after, ours_at)
+        audit.record("publication_undone", actor=publication.requested_by, entity=publication, left_alone=left_alone)
 
 
 def overtaken(publication: Publication, image: Image, reason: str, alt_text: str | None) -> None:
@@ -161,11 +199,20 @@ def remember_post(post: Post, now: Snapshot) -> None:
     Post.objects.filter(pk=post.pk).update(**editable_values(now.status))
 
 
-def _was_edited_by_us(publication: Publication, base: Snapshot, after: Snapshot) -> None:
-    """Our own edit is none that a person must look at before another publication of the same post."""
-    was, now = base.status.edited_at[:40], after.status.edited_at[:40]
-    Post.objects.filter(pk=publication.post_id).update(edited_at=now)
-    Publication.objects.open().filter(post=publication.post_id, seen_edited_at=was).update(seen_edited_at=now)
+def _was_edited_by_us(publication: Publication, base: Snapshot, after: Snapshot, ours_at: str) -> None:
+    """Our own edit, of the time `ours_at`, is none that a person must look at before the next publication of the post.
+
+    What somebody edited after it is: then the two times differ. snac gives the post a new id with each edit.
+    """
+    Post.objects.filter(pk=publication.post_id).update(**_new_id(base, after), **editable_values(after.status))
+    mine = Publication.objects.open().filter(post=publication.post_id, seen_edited_at=base.status.edited_at[:40])
+    mine.update(seen_edited_at=ours_at[:40])
+
+
+def _new_id(base: Snapshot, after: Snapshot) -> dict[str, str | None]:
+    if after.status.id == base.status.id or after.status.uri != base.status.uri:
+        return {}
+    return id_values(after.status)
 
 
 def _images_of(publication: Publication, texts: Mapping[str, str]) -> list[Image]:

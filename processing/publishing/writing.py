@@ -1,82 +1,124 @@
-"""One careful edit: read, compare with what the reviewer saw, keep the state before, write, read back, compare all."""
+"""One careful write: read, compare with what the reviewer saw, keep the state before, write, read back, compare all."""
 
 from collections.abc import Iterable, Mapping
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from captions.models import CaptionVersion, Image, Publication
 from captions.settling import publishable_images
-from platforms.clients.base import PlatformClient, PlatformRefused, Snapshot
-from platforms.wanted import Traits, may_touch
+from platforms.clients.base import PlatformRefused, Snapshot
+from platforms.wanted import wants
 from processing.publishing import leases, outcomes
-from processing.publishing.compare import alt_texts, differences, has_texts, is_unchanged
+from processing.publishing.attempt import Attempt
+from processing.publishing.compare import SameText, alt_texts, arrived, has_texts
+from processing.publishing.judging import Outcome, Verdict, judge
+from processing.publishing.steps import Step
 from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import is_missing
 
+WRITTEN_ALREADY = Verdict(Outcome.DONE)
 
-def write(publication: Publication, client: PlatformClient) -> bool:
+
+def write(attempt: Attempt) -> bool:
     """Give the post's approved images their alt texts, at most by one edit ever.
 
-    False when the edit was sent and something else is not as it was: the alarm is recorded.
+    False when something was sent and something else is not as it was: the alarm is recorded.
 
     Raises:
         PlatformUnavailable: again later; whatever was sent is found by the next attempt's first read.
-        PlatformRefused: a person must look, and nothing was changed.
+        PlatformRefused: a person must look. What is there of ours, if anything, is `partly_written`.
         LeaseLost: another worker goes on.
     """
-    now = client.snapshot(publication.post.remote_id)
-    if (base := unsettled(publication, now)) is not None:
-        return _settle(publication, base, now, publication.texts or {})
+    publication, same_text = attempt.publication, attempt.client.same_text
+    now = attempt.read()
+    attempt.at_step(Step.READ)
+    sent = publication.texts or {}
+    if (open_case := unsettled(attempt, now, sent)) is not None:
+        return _settle(attempt, *open_case, now, sent)
     texts = _texts(publishable_images(publication.post_id))
-    if texts and has_texts(now, texts):
-        # Written by hand meanwhile: nothing to send.
-        return _settle(publication, now, now, texts)
-    _require_unchanged(publication, now)
-    texts = _texts(_without_overtaken(publication, now))
-    if has_texts(now, texts):
-        return _settle(publication, now, now, texts)
-    if not client.capabilities.can_write:
-        raise PlatformRefused(client.capabilities.reason)
-    before = publication.before or now.as_json()
-    leases.note(publication, texts=texts, before=before)
-    after = send(publication, client, now, texts)
-    return _settle(publication, now, after, texts)
+    if texts and has_texts(now, texts, same_text):
+        # Written by hand meanwhile, or the rest of it is there by now: nothing to send.
+        return _settle(attempt, WRITTEN_ALREADY, now, now, texts)
+    _require_unchanged(attempt, now)
+    texts = _texts(_without_overtaken(attempt, now))
+    if has_texts(now, texts, same_text):
+        return _settle(attempt, WRITTEN_ALREADY, now, now, texts)
+    attempt.client.require_writable(now)
+    leases.note(publication, texts=texts, before=publication.before or now.as_json())
+    verdict, after = send(attempt, now, texts)
+    return _settle(attempt, verdict, now, after, texts)
 
 
-def send(publication: Publication, client: PlatformClient, now: Snapshot, texts: Mapping[str, str]) -> Snapshot:
-    """Send the one request that may change the post, and read what became of it.
+def send(attempt: Attempt, now: Snapshot, texts: Mapping[str, str]) -> tuple[Verdict, Snapshot]:
+    """Send what may change the post, and read what became of it.
 
     `now` is kept first, so that whoever comes after this worker's death can tell. A refusal counts as
-    one only if the post is as it was: an answer may be spoilt after the work was done.
+    one only if nothing, or a part, is there: an answer may be spoilt after the work was done.
     """
-    leases.note(publication, base=now.as_json(), sent_at=timezone.now())
-    leases.require_time_for_a_write(publication)
+    leases.note(attempt.publication, base=now.as_json(), sent_at=timezone.now())
+    attempt.at_step(Step.KEPT)
     try:
-        client.write_alt_texts(now, texts)
+        attempt.client.write_alt_texts(now, texts, before_each=attempt.before_each)
     except PlatformRefused:
-        after = client.snapshot(publication.post.remote_id)
-        if is_unchanged(now, after):
-            _forget_what_was_sent(publication)
+        after = attempt.read()
+        verdict = judge(attempt, now, after, texts, answered=False)
+        if verdict.outcome == Outcome.NOTHING:
+            _forget_what_was_sent(attempt.publication)
+        if verdict.outcome in (Outcome.NOTHING, Outcome.PARTLY):
             raise
-        return after
-    return client.snapshot(publication.post.remote_id)
+        return verdict, after
+    attempt.at_step(Step.WRITTEN)
+    after = attempt.read()
+    attempt.at_step(Step.READ_BACK)
+    return judge(attempt, now, after, texts, answered=True), after
 
 
-def unsettled(publication: Publication, now: Snapshot) -> Snapshot | None:
-    """The state before a request of an earlier attempt that reached the server and that nobody has judged yet."""
+def unsettled(attempt: Attempt, now: Snapshot, texts: Mapping[str, str]) -> tuple[Verdict, Snapshot] | None:
+    """What became of `texts` that an earlier attempt sent and nobody has judged yet, and the state before them.
+
+    None when there is nothing to settle: nothing was sent, nothing arrived, or a part that the caller goes on with.
+    """
+    publication = attempt.publication
     if publication.sent_at is None or publication.base is None:
         return None
     base = Snapshot.from_json(publication.base)
-    if not is_unchanged(base, now):
-        return base
-    _forget_what_was_sent(publication)
-    return None
+    verdict = judge(attempt, base, now, texts, answered=False)
+    if verdict.outcome == Outcome.NOTHING:
+        _forget_what_was_sent(publication)
+        return None
+    if verdict.outcome == Outcome.PARTLY:
+        same_text = attempt.client.same_text
+        if len(arrived(now, texts, same_text)) > len(arrived(base, texts, same_text)):
+            leases.note(publication, failures=0)  # it goes on, however slowly the server lets it
+        return None
+    return verdict, base
+
+
+def partly_written(attempt: Attempt) -> str:
+    """A sentence about what is on the server of a publication that stops before its end; empty when nothing is."""
+    publication = attempt.publication
+    if publication.before is None or not publication.texts:
+        return ""
+    if attempt.latest is None:
+        return _("Some of its alt texts may be on the server already; undo takes those back.")
+    before = arrived(Snapshot.from_json(publication.before), publication.texts, attempt.client.same_text)
+    there = arrived(attempt.latest, publication.texts, attempt.client.same_text)
+    count = len(there.keys() - before.keys())
+    if not count:
+        return ""
+    sentence = ngettext(
+        "%(count)d of %(all)d alt texts is on the server already; undo takes it back.",
+        "%(count)d of %(all)d alt texts are on the server already; undo takes them back.",
+        count,
+    )
+    return sentence % {"count": count, "all": len(publication.texts)}
 
 
 def _forget_what_was_sent(publication: Publication) -> None:
     """The request did not arrive, or was refused as a whole: the post is as it was."""
-    first = publication.before == publication.base
+    first = publication.before == publication.base and publication.status == Publication.Status.QUEUED
     leases.note(publication, sent_at=None, base=None, **({"before": None} if first else {}))
 
 
@@ -84,50 +126,56 @@ def _texts(images: Iterable[Image]) -> dict[str, str]:
     return {image.remote_id: image.final_caption or "" for image in images}
 
 
-def _require_unchanged(publication: Publication, now: Snapshot) -> None:
+def _require_unchanged(attempt: Attempt, now: Snapshot) -> None:
     """Raises PlatformRefused when the post is not what the reviewer saw any more, or must be left alone."""
-    if now.status.poll is not None:
+    publication = attempt.publication
+    if now.status.poll is not None and attempt.edits:
         raise PlatformRefused(
             _("The post has a poll; an edit would reset its votes. Copy the text and add it by hand.")
         )
     if now.status.edited_at[:40] != publication.seen_edited_at:
         outcomes.remember_post(publication.post, now)
         raise PlatformRefused(_("The post was edited after it was reviewed. Look at it again, then try again."))
-    if not may_touch(publication.platform_connection, Traits.of(now.status)):
+    if not wants(publication.platform_connection, now.status):
         raise PlatformRefused(
             _("By its visibility or a tag such as #noai, this post is one that the connection leaves out.")
         )
 
 
-def _without_overtaken(publication: Publication, now: Snapshot) -> list[Image]:
+def _without_overtaken(attempt: Attempt, now: Snapshot) -> list[Image]:
     """The images that can still be written. What somebody else described, or took away, is closed with a note.
 
     Raises PlatformRefused when none is left.
     """
+    publication, same_text = attempt.publication, attempt.client.same_text
     there = alt_texts(now)
     left, reason = [], _("No approved picture of this post is left to publish.")
     for image in publishable_images(publication.post_id):
         if image.remote_id not in there:
             reason = _("A picture that was approved is not part of the post any more.")
             outcomes.overtaken(publication, image, reason, None)
-        elif is_missing(there[image.remote_id]) or _is_ours(image, there[image.remote_id]):
+        elif is_missing(there[image.remote_id]) or _is_ours(image, there[image.remote_id], same_text):
             left.append(image)
         else:
-            reason = _("A picture has an alt text by now that somebody else wrote; it was not overwritten.")
+            reason = outcomes.written_by_somebody_else()
             outcomes.overtaken(publication, image, reason, there[image.remote_id])
     if not left:
         raise PlatformRefused(reason)
     return left
 
 
-def _is_ours(image: Image, text: str | None) -> bool:
-    """Whether somebody approved this very text here once: an edit that went wrong may have left it on the server."""
-    return image.versions.filter(kind=CaptionVersion.Kind.FINAL, text=text).exists()
+def _is_ours(image: Image, text: str | None, same_text: SameText) -> bool:
+    """Whether somebody approved this very text here once: a write that went wrong may have left it on the server."""
+    ours = image.versions.filter(kind=CaptionVersion.Kind.FINAL).values_list("text", flat=True)
+    return any(same_text(one, text) for one in ours)
 
 
-def _settle(publication: Publication, base: Snapshot, after: Snapshot, texts: Mapping[str, str]) -> bool:
-    if found := differences(base, after, texts):
-        again_after_deadlock(lambda: outcomes.alarm(publication, base, after, found))
-        return False
-    again_after_deadlock(lambda: outcomes.posted(publication, base, after, texts))
-    return True
+def _settle(attempt: Attempt, verdict: Verdict, base: Snapshot, after: Snapshot, texts: Mapping[str, str]) -> bool:
+    publication = attempt.publication
+    if verdict.outcome == Outcome.DAMAGED:
+        again_after_deadlock(lambda: outcomes.alarm(publication, base, after, verdict.found))
+    else:
+        there = arrived(after, texts, attempt.client.same_text)
+        again_after_deadlock(lambda: outcomes.posted(publication, base, after, texts, there=there, verdict=verdict))
+    attempt.at_step(Step.SETTLED)
+    return verdict.outcome != Outcome.DAMAGED
