@@ -57,8 +57,7 @@ class SandboxHandle:
     @property
     def family(self) -> Family:
         """The server family that this sandbox is like, in its version."""
-        with Database(self.database).read() as db:
-            return families.of(db)
+        return families.opened(self.database)
 
     @property
     def public_page(self) -> str:
@@ -240,13 +239,14 @@ class SandboxHandle:
             faults.clear(db)
 
     def set_rate_limit(
-        self, limit: int, *, shape: str = "iso", per: str = "token", retry_after: str = "none", window: int = 300
+        self, limit: int, *, shape: str = "iso", per: str = "", retry_after: str = "none", window: int = 300
     ) -> None:
         """Requests that each token (or address) may make in `window` seconds (Mastodon: 300 in five minutes).
 
-        The words for `shape`, `per` and `retry_after` are in `traffic`. Raises ValueError for another one.
+        The words for `shape`, `per` and `retry_after` are in `traffic`; an empty `per` counts as the family does.
+        Raises ValueError for another word.
         """
-        rule = Rule(limit, Shape(shape), Per(per), Wait(retry_after), window)
+        rule = Rule(limit, Shape(shape), Per(per) if per else None, Wait(retry_after), window)
         with Database(self.database).write() as db:
             traffic.save(db, rule)
 

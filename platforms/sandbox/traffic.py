@@ -55,7 +55,7 @@ class Rule:
 
     limit: int = RATE_LIMIT
     shape: Shape = Shape.ISO
-    per: Per = Per.TOKEN
+    per: Per | None = None  # as the family does; a rule that holds always names it
     retry_after: Wait = Wait.NONE
     window: int = WINDOW
 
@@ -79,7 +79,7 @@ def save(db: sqlite3.Connection, rule: Rule) -> None:
     store.set_setting(db, "rate_limit", json.dumps(asdict(rule)))
 
 
-def current(db: sqlite3.Connection, limited_by: str = Per.TOKEN) -> Rule | None:
+def current(db: sqlite3.Connection, limited_by: str) -> Rule | None:
     """The rule that holds: the one that was set, else the usual one, which counts by `limited_by`.
 
     An empty `limited_by` is a family that knows no rate limit: None, unless a rule was set.
@@ -88,7 +88,8 @@ def current(db: sqlite3.Connection, limited_by: str = Per.TOKEN) -> Rule | None:
     if row is None:
         return Rule(per=Per(limited_by)) if limited_by else None
     kept = json.loads(row[0])
-    return Rule(kept["limit"], Shape(kept["shape"]), Per(kept["per"]), Wait(kept["retry_after"]), kept["window"])
+    per = Per(kept["per"] or limited_by or Per.TOKEN)
+    return Rule(kept["limit"], Shape(kept["shape"]), per, Wait(kept["retry_after"]), kept["window"])
 
 
 class Counter:

@@ -26,6 +26,12 @@ def of(db: sqlite3.Connection) -> Family:
     return family(store.setting(db, "version") or "")
 
 
+def opened(database: Path) -> Family:
+    """The family of the sandbox in this file."""
+    with Database(database).read() as db:
+        return of(db)
+
+
 def choose(database: Path, like: str | None = None, version: str | None = None, *, again: bool = False) -> Family:
     """Make a sandbox file one of the family `like`, or see that it is; None takes what it is, mastodon when new.
 
