@@ -1,12 +1,10 @@
 """OAuth in the sandbox, asked as a client asks it: register, be allowed, get a token, lose it."""
 
-import hashlib
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 import requests
@@ -14,58 +12,7 @@ import requests
 from platforms.sandbox.oauth.person import NotPossible, Person
 from platforms.sandbox.testing import SandboxHandle
 from platforms.tests.api import Api
-
-BACK = "https://captions.example/oauth/callback"
-VERIFIER = "a-verifier-of-at-least-43-characters-0123456789"
-CHALLENGE = urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
-SCOPES = "read:accounts read:statuses write:statuses"
-
-
-@dataclass(frozen=True)
-class Client:
-    """An app that has registered."""
-
-    sandbox: SandboxHandle
-    api: Api
-    client_id: str
-    secret: str
-
-    def url(self, **changes: str | None) -> str:
-        """Where a person is sent; a change to None leaves that parameter out."""
-        asked: dict[str, str | None] = {
-            "response_type": "code",
-            "client_id": self.client_id,
-            "redirect_uri": BACK,
-            "scope": SCOPES,
-            "state": "a state",
-            "code_challenge": CHALLENGE,
-            "code_challenge_method": "S256",
-        }
-        given = {name: value for name, value in (asked | changes).items() if value is not None}
-        return f"{self.sandbox.url}/oauth/authorize?{urlencode(given)}"
-
-    def code(self, **changes: str | None) -> str:
-        """A code that the account demo allowed."""
-        return parse_qs(urlsplit(self.sandbox.approve(self.url(**changes))).query)["code"][0]
-
-    def exchange(self, code: str, /, **changes: Any) -> requests.Response:
-        """Ask for a token, as JSON."""
-        asked = {"grant_type": "authorization_code", "code": code, "redirect_uri": BACK, "code_verifier": VERIFIER}
-        return self.api("POST", "/oauth/token", json={**asked, **self.credentials, **changes})
-
-    def revoke(self, token: str) -> requests.Response:
-        return self.api("POST", "/oauth/revoke", json={"token": token, **self.credentials})
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        return {"client_id": self.client_id, "client_secret": self.secret}
-
-
-def make_client(sandbox: SandboxHandle, api: Api, **changes: Any) -> Client:
-    asked = {"client_name": "Vedfolnir", "redirect_uris": BACK, "scopes": SCOPES, **changes}
-    answer = api("POST", "/api/v1/apps", json=asked)
-    assert answer.status_code == 200, answer.text
-    return Client(sandbox, api, answer.json()["client_id"], answer.json()["client_secret"])
+from platforms.tests.oauth import BACK, SCOPES, VERIFIER, Client, code_in, make_client
 
 
 @pytest.fixture
@@ -128,7 +75,7 @@ def test_a_person_allows_an_app_and_it_may_do_what_it_asked_for(client: Client, 
     target = sandbox.approve(client.url())
     assert target.startswith(f"{BACK}?")
     assert dict(parse_qsl(urlsplit(target).query))["state"] == "a state"
-    answer = client.exchange(parse_qs(urlsplit(target).query)["code"][0])
+    answer = client.exchange(code_in(target))
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     told = answer.json()
     assert (told["token_type"], told["scope"]) == ("Bearer", SCOPES)
@@ -155,7 +102,7 @@ def test_the_page_says_who_asks_for_what_and_that_this_is_practice(sandbox: Sand
 
 def test_a_person_may_choose_another_account(client: Client, sandbox: SandboxHandle) -> None:
     target = sandbox.approve(client.url(), "observatory")
-    token = client.exchange(parse_qs(urlsplit(target).query)["code"][0]).json()["access_token"]
+    token = client.exchange(code_in(target)).json()["access_token"]
     header = {"Authorization": f"Bearer {token}"}
     assert client.api("GET", "/api/v1/accounts/verify_credentials", headers=header).json()["acct"] == "observatory"
 
@@ -204,7 +151,7 @@ def test_a_bad_request_for_authorization_leads_nowhere(
 def test_whoever_is_signed_in_and_allowed_it_before_is_not_asked_again(client: Client) -> None:
     person = Person("demo")
     target = person.approve(client.url())
-    client.exchange(parse_qs(urlsplit(target).query)["code"][0])
+    client.exchange(code_in(target))
 
     again = person.session.get(client.url(state="second"), allow_redirects=False, timeout=10)
     assert (again.status_code, "state=second" in again.headers["Location"]) == (302, True)
