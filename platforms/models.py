@@ -56,6 +56,13 @@ class PlatformConnectionQuerySet(  # type: ignore[override]  # each base has an 
         member = PlatformMember.objects.filter(user=user, role__in=DECIDING_ROLES).values("platform_connection")
         return self.filter(models.Q(user=user) | models.Q(pk__in=member))
 
+    def of_same_account(self, pk: int) -> Self:
+        """The connections to the account that connection `pk` is for: several people may have connected it."""
+        known = PlatformConnection.objects.filter(pk=pk).values_list("instance_url", "account_id").first()
+        if known is None or not known[1]:
+            return self.filter(pk=pk)
+        return self.filter(instance_url=known[0], account_id=known[1])
+
 
 class PlatformApp(HoldsSecrets):
     """Vedfolnir as an OAuth client of one instance: registered there once for each address it comes back to."""

@@ -48,10 +48,11 @@ class PublicationQuerySet(TouchingQuerySet["Publication"]):
     def claim(self, pk: int, lease: timedelta) -> bool:
         """Take a due publication for one worker; False if another got there first.
 
-        Call it with the connection's row locked: one account has one writer at a time.
+        Call it with the rows of all connections to the account locked: one account has one writer at a time.
         """
         now = timezone.now()
-        account = self.filter(pk=pk).values("platform_connection")
+        connection = self.filter(pk=pk).values_list("platform_connection", flat=True).first()
+        account = PlatformConnection.objects.of_same_account(connection or 0)
         if Publication.objects.writing(now).filter(platform_connection__in=account).exclude(pk=pk).exists():
             return False
         taken = {"next_attempt_at": now + lease, "leased_until": now + lease, "attempts": F("attempts") + 1}

@@ -22,9 +22,10 @@ class LeaseLost(Exception):
 def claim(pk: int) -> Publication | None:
     """The publication, held for LEASE by this worker alone; None when it is not due or its account has a writer."""
     with transaction.atomic():
-        account = Publication.objects.filter(pk=pk).values("platform_connection")
+        connection = Publication.objects.filter(pk=pk).values_list("platform_connection", flat=True).first()
+        account = list(PlatformConnection.objects.of_same_account(connection or 0).values_list("pk", flat=True))
         # One writer per account: claims of the same account wait for each other here.
-        list(PlatformConnection.objects.select_for_update().filter(pk__in=list(account.values_list(flat=True))))
+        list(PlatformConnection.objects.select_for_update().filter(pk__in=account).order_by("pk").values_list("pk"))
         if not Publication.objects.claim(pk, LEASE):
             return None
     return Publication.objects.select_related("post", "platform_connection__user").get(pk=pk)
