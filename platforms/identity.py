@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_variables
 from platforms.clients.api import Api
 from platforms.clients.base import Account, Capabilities, CredentialsRefused, Instance, PlatformRefused
 from platforms.clients.detection import UNKNOWN, Detected, detect
-from platforms.clients.unknown import UnknownClient
+from platforms.clients.families import family
 from vedfolnir.lib.outbound import Timeout
 
 # Together at most ten seconds: the last request begins within PATIENCE and takes no longer than its own total.
@@ -49,7 +49,7 @@ def identify(base_url: str, token: str) -> Identity:
 def _verify(api: Api, detected: Detected) -> Account:
     """Who the token speaks for; a server where nobody can say is at least named."""
     try:
-        return UnknownClient(api, detected.capabilities).verify()
+        return family(detected.family).client(api, detected.capabilities).verify()
     except CredentialsRefused:
         raise
     except PlatformRefused as error:

@@ -10,17 +10,13 @@ from django.conf import settings
 from platforms import traffic
 from platforms.clients.api import DEFAULT_TIMEOUT, Api
 from platforms.clients.base import Capabilities, CredentialsRefused, Instance, PlatformClient
-from platforms.clients.detection import MASTODON, UNKNOWN, capabilities_of
-from platforms.clients.mastodon import MastodonClient
-from platforms.clients.profile import RateHabits
-from platforms.clients.unknown import UnknownClient
+from platforms.clients.detection import capabilities_of
+from platforms.clients.families import family
 from platforms.fields import CredentialUnreadable, readable
 from vedfolnir.lib.outbound import Timeout
 
 if TYPE_CHECKING:
     from platforms.models import PlatformConnection
-
-CLIENTS: dict[str, type[MastodonClient] | type[UnknownClient]] = {MASTODON: MastodonClient, UNKNOWN: UnknownClient}
 
 
 def client_for(connection: "PlatformConnection", *, timeout: Timeout = DEFAULT_TIMEOUT) -> PlatformClient:
@@ -33,18 +29,22 @@ def client_for(connection: "PlatformConnection", *, timeout: Timeout = DEFAULT_T
         token = readable(connection.access_token)
     except CredentialUnreadable as error:
         raise CredentialsRefused(str(error)) from error
+    found = family(connection.platform_type)
     api = Api(
         connection.instance_url,
         token=token,
         allow=settings.OUTBOUND_ALLOW,
         timeout=timeout,
-        traffic=traffic.for_connection(connection, RateHabits()),
+        traffic=traffic.for_connection(connection, found.profile.rates),
     )
-    client = CLIENTS.get(connection.platform_type, UnknownClient)
-    return client(api, capabilities_for(connection))
+    return found.client(api, capabilities_for(connection))
 
 
 def capabilities_for(connection: "PlatformConnection") -> Capabilities:
     """What may be done with `connection`, by the software that its server ran when it was last tested."""
-    instance = Instance(software=connection.software, version=connection.software_version)
+    instance = Instance(
+        software=connection.software,
+        version=connection.software_version,
+        alt_text_limit=connection.alt_text_limit,
+    )
     return capabilities_of(instance, connection.platform_type)

@@ -93,8 +93,8 @@ class Api:
         """Send one request and return its JSON.
 
         `scope` is what the token needs for it, named when it is missing; `bad_token` the statuses that mean that the
-        token is not accepted, `bad_token_pages` those that mean so where a web page comes with them; `from_reserve` lets a request pass that finishes what was begun although the server's
-        budget for us is nearly used up.
+        token is not accepted, `bad_token_pages` those that mean so where a web page comes with them; `from_reserve`
+        lets a request pass that finishes what was begun although the server's budget for us is nearly used up.
 
         Raises:
             PlatformUnavailable: the network, 408, 429, 5xx; HeldBack where it was not even sent.
@@ -130,9 +130,7 @@ class Api:
             self._traffic.let_go(ticket)
             raise PlatformRefused(reason_of(error)) from error
 
-    def _failure(
-        self, response: Response, scope: str, bad_token: Collection[int], wait: float | None
-    ) -> PlatformError:
+    def _failure(self, response: Response, scope: str, bad_token: Collection[int], wait: float | None) -> PlatformError:
         """The exception that an answer of status 3xx to 5xx means."""
         if response.status == 429:
             reason = _("%(host)s asks us to slow down (status 429).")

@@ -154,8 +154,10 @@ class Capabilities:
     reason: str = ""  # a sentence, when not
     way: Way = Way.NONE
     federates: bool = False  # whether other servers get to know a changed alt text
-    notifies: bool = False  # an edit notifies people who boosted the post
+    notifies: bool = False  # whether an edit notifies anybody
     scopes: tuple[str, ...] = field(default=("read:accounts", "read:statuses"))  # the least, for OAuth
+    alt_text_limit: int | None = None  # code points; None where the server sets none that we know
+    notes: tuple[str, ...] = ()  # sentences for people: how it is written, who gets to know of it
 
 
 class PlatformClient(Protocol):
@@ -165,9 +167,6 @@ class PlatformClient(Protocol):
 
     def verify(self) -> Account:
         """Who the token speaks for. Raises CredentialsRefused when it speaks for nobody."""
-
-    def instance(self) -> Instance:
-        """The server's software and limits."""
 
     def statuses(self, account_id: str, *, max_id: str | None = None) -> Iterator[Status | UnreadableStatus]:
         """The account's own posts, newest first, each once, without boosts; pages are fetched as one goes on.
@@ -179,8 +178,12 @@ class PlatformClient(Protocol):
     def snapshot(self, status_id: str) -> Snapshot:
         """The post and its source as they are now. Raises StatusGone."""
 
-    def require_writable(self, before: Snapshot) -> None:
-        """Raise PlatformRefused, with a sentence for a person, where this post cannot be written without a loss."""
+    def require_writable(self, before: Snapshot, texts: Mapping[str, str] | None = None) -> None:
+        """Raise PlatformRefused, with a sentence for a person, where this post cannot be written without a loss.
+
+        With `texts` (by attachment id) also where the server would not keep one of them as it is written: too long for
+        it, or taken for HTML. `write_alt_texts` asks the same before it sends anything.
+        """
 
     def history(self, status_id: str) -> Sequence[PastVersion] | None:
         """Every version of the post, oldest first, the present one last; None where the server keeps none."""
@@ -203,7 +206,11 @@ class PlatformClient(Protocol):
         """
 
     def same_text(self, written: str, shown: str | None) -> bool:
-        """Whether the server shows (`shown`) the alt text that was `written`, as this family keeps texts."""
+        """Whether the server shows (`shown`) the alt text that was `written`, as this family keeps texts.
+
+        Only what the family is known to do is forgiven: blanks at the ends, on Pixelfed also `&amp;` for `&`. The same
+        holds for a text that was read from the server, as an undo writes it.
+        """
 
     def close(self) -> None:
         """Let go of the network."""

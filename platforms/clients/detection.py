@@ -5,35 +5,36 @@ a name that we do not know, and a version that cannot be read, mean that nothing
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
+from platforms.clients import families, mastodon
 from platforms.clients.api import Api, NotFound
 from platforms.clients.base import Capabilities, Instance, PlatformRefused
 from platforms.clients.entities import Fields
-from platforms.clients.profile import Way
+from platforms.clients.profile import Profile, Way, Writing, release
 from vedfolnir.lib.text import clean_line
 
 Said = TypeVar("Said")
 
-MASTODON = "mastodon"
-UNKNOWN = "unknown"
-READING = ("read:accounts", "read:statuses")
-WRITING = (*READING, "write:statuses")
+MASTODON = mastodon.PROFILE.family
+UNKNOWN = families.UNKNOWN.profile.family
 
-WRITABLE_FROM = (4, 1)  # `media_attributes` (mastodon pull request 20878); older ones drop it silently
-MASTODON_ALT_TEXT_LIMIT = 1500  # characters, where the server does not say (`description_limit` is from 4.4)
-
-# Mastodon and glitch-soc publish where their source is; whoever else speaks the API names another place.
-MASTODON_SOURCES = ("https://github.com/mastodon/mastodon", "https://github.com/glitch-soc/mastodon")
 _SCHEMA = re.compile(r"https?://nodeinfo\.diaspora\.software/ns/schema/(2\.\d+)")
-_COMPATIBLE = re.compile(r"\(compatible; ([^\s;()]+)(?: ([^\s;()]+))?")
-_NAMED = re.compile(r"([a-zA-Z][\w.-]*)/(\S*)")
+# How the `version` of an instance object names a software that is not Mastodon.
+_NAMES = (
+    re.compile(r".*\(compatible; ([^\s;()]+)(?: ([^\s;()]+))?"),  # "2.7.2 (compatible; Pleroma 2.6)"
+    re.compile(r".*\(not true; really ([^\s;()/]+)/([^\s;()]+)"),  # "4.0.0 (not true; really snac/2.96)"
+    re.compile(r"([a-zA-Z][\w.-]*)/(\S*)"),  # "takahe/0.11.0"
+)
 LONGEST = 100  # characters of a name or a version, the columns' length
+
+# Mastodon's relatives whose nodeinfo may call them so; their versions end with their own name.
+_RELATIVES = ("hometown",)
 
 
 @dataclass(frozen=True)
@@ -51,20 +52,23 @@ def detect(api: Api) -> Detected:
     Raises PlatformUnavailable, and PlatformRefused when it answers none of the three.
     """
     refusals: list[PlatformRefused] = []
-    named = _optional(_nodeinfo, api, refusals)
-    described = _optional(_described, api, refusals)
+    named = _optional(lambda: _nodeinfo(api), refusals)
+    expected = families.running(named[0].lower() if named else "").profile
+    described = _optional(lambda: _described(api, expected.instance_versions), refusals)
     if named is None and described is None:
         raise next((told for told in refusals if not isinstance(told, NotFound)), _nobody(api.host))
     described = described or Fields({}, "instance")
     software, version = _not_contradicted(named, described) if named else _named_by_instance(described)
     found = _instance(software.lower(), version, described)
-    return Detected(found, family_of(found), capabilities_of(found, family_of(found)))
+    contradicted = named is not None and named[0].lower() != software.lower()
+    family = UNKNOWN if contradicted else family_of(found)
+    return Detected(found, family, capabilities_of(found, family))
 
 
-def _optional(ask: Callable[[Api], Said], api: Api, refusals: list[PlatformRefused]) -> Said | None:
+def _optional(ask: Callable[[], Said], refusals: list[PlatformRefused]) -> Said | None:
     """The answer, or None where the server has none; trouble that may pass is no answer and is raised."""
     try:
-        return ask(api)
+        return ask()
     except PlatformRefused as error:
         refusals.append(error)
         return None
@@ -108,54 +112,59 @@ def _document(link: Any) -> tuple[str, str] | None:
     return (found.group(1), "/" + address.path.lstrip("/") + query) if found else None
 
 
-def _described(api: Api) -> Fields:
-    """The instance object, of version 2 or else 1. No slash at the end: Takahē knows only the address without."""
+def _described(api: Api, versions: Sequence[int]) -> Fields:
+    """The instance object, of the first of two versions that the server has.
+
+    No slash at the end: Takahē knows only the address without.
+    """
+    first, second = (f"/api/v{version}/instance" for version in versions)
     try:
-        return Fields(api.get("/api/v2/instance").data, "instance")
+        return Fields(api.get(first).data, "instance")
     except PlatformRefused:
-        return Fields(api.get("/api/v1/instance").data, "instance")
+        return Fields(api.get(second).data, "instance")
 
 
 def _named_by_instance(described: Fields) -> tuple[str, str]:
     """Name and version as the instance object tells them; an empty name where it does not.
 
-    Seen: "4.5.0+glitch", "2.7.2 (compatible; Pleroma 2.6)", "takahe/0.11.0", "0.20.0" with a `source_url`.
+    Mastodon, glitch-soc and GoToSocial have a plain number and say where their source is.
     """
     version = described.line("version", LONGEST)
     if other := _other_software(version):
         return other
     source = described.line("source_url").rstrip("/")
-    if source in MASTODON_SOURCES:
-        return MASTODON, version
+    if known := families.software_at(source):
+        return known, version
     name = source.rpartition("/")[2]
-    # Somebody's copy, of which nobody knows what was changed: its name must not be the one that we write to.
-    return (f"mastodon from {source}" if name.lower() == MASTODON else name), version
+    # Somebody's copy, of which nobody knows what was changed: its name must not be one that we write to.
+    is_ours = families.running(name.lower()) is not families.UNKNOWN
+    return (f"{name.lower()} from {source}" if is_ours else name), version
 
 
 def _other_software(version: str) -> tuple[str, str] | None:
     """The name and number of a software other than Mastodon in the version that an instance object shows."""
-    found = _COMPATIBLE.search(version) or _NAMED.match(version)
-    if found is None or found.group(1).lower() == MASTODON:
-        return None
-    return found.group(1), found.group(2) or ""
+    found = next((match for pattern in _NAMES if (match := pattern.match(version))), None)
+    if found is not None:
+        return None if found.group(1).lower() == MASTODON else (found.group(1), found.group(2) or "")
+    relative = next((name for name in _RELATIVES if f"+{name}" in version.lower()), None)
+    return (relative, version) if relative else None
 
 
 def _not_contradicted(named: tuple[str, str], described: Fields) -> tuple[str, str]:
-    """What nodeinfo says, unless it says Mastodon and the API that we would write to says something less."""
+    """What nodeinfo says, unless the API that we would write to names another software, or a lower version."""
     told = described.line("version", LONGEST)
-    if named[0].lower() != MASTODON:
-        return named
-    if other := _other_software(told):
-        return other
-    return (MASTODON, told) if told and _release(told) < _release(named[1]) else named
+    if other := _other_software(told) or _other_software(named[1]):
+        if other[0].lower() != named[0].lower():
+            return other
+        told = other[1]
+    elif named[0].lower() != MASTODON:
+        return named  # what its instance object shows is no number of its own that we know
+    return (named[0], told) if told and release(told) < release(named[1]) else named
 
 
 def _instance(software: str, version: str, described: Fields) -> Instance:
-    limits = (
-        described.at("configuration", "media_attachments", "description_limit"),
-        described.at("description_limit"),  # Pleroma
-        MASTODON_ALT_TEXT_LIMIT if software == MASTODON else None,
-    )
+    profile = families.running(software).profile
+    limits = (*(described.at(*path) for path in profile.alt_text_limit_at), profile.alt_text_limit)
     return Instance(
         software=clean_line(software, LONGEST),
         version=version,
@@ -174,28 +183,66 @@ def _count(value: Any) -> int | None:
 
 
 def family_of(instance: Instance) -> str:
-    return MASTODON if instance.software == MASTODON else UNKNOWN
+    """The family of a server by the name of its software."""
+    return families.running(instance.software).profile.family
 
 
 def capabilities_of(instance: Instance, family: str) -> Capabilities:
     """What may be done on such a server. Nothing is written where a wrong edit could destroy a post."""
+    profile = families.family(family).profile
+    if family == UNKNOWN or family_of(instance) != family:
+        return _reading_only(_not_proven(), instance, profile)
+    if instance.software in profile.unproven:
+        return _reading_only(str(profile.why_unproven), instance, profile)
+    writing = profile.writing_for(instance.version)
+    if writing is None:
+        reason = str(profile.too_old) if release(instance.version) else _no_version()
+        return _reading_only(reason, instance, profile)
+    return Capabilities(
+        can_write=True,
+        way=writing.way,
+        federates=writing.federates,
+        notifies=bool(writing.notifies),
+        scopes=tuple(writing.scopes),
+        alt_text_limit=instance.alt_text_limit,
+        notes=_notes(writing),
+    )
+
+
+def _not_proven() -> str:
+    return _(
+        "This server runs %(software)s %(version)s. Vedfolnir does not write there yet, because a wrong edit could "
+        "destroy posts. It shows each alt text, so that you can copy it by hand."
+    )
+
+
+def _no_version() -> str:
+    return _(
+        "This server runs %(software)s and calls its version “%(version)s”, which says nothing of what it can do. "
+        "Nothing is written there. Each alt text is shown, so that you can copy it by hand."
+    )
+
+
+def _reading_only(reason: str, instance: Instance, profile: Profile) -> Capabilities:
     named = {"software": instance.software or _("an unknown software"), "version": instance.version or "?"}
-    if family != MASTODON or family_of(instance) != MASTODON:
-        reason = _(
-            "This server runs %(software)s %(version)s. Vedfolnir does not write there yet, because a wrong edit could "
-            "destroy posts. It shows each alt text, so that you can copy it by hand."
-        )
-        return Capabilities(can_write=False, reason=reason % named, scopes=READING)
-    if _release(instance.version) < WRITABLE_FROM:
-        reason = _(
-            "This server runs Mastodon %(version)s, which cannot change the alt text of a published picture; "
-            "4.1 and newer can. Each alt text is shown, so that you can copy it by hand."
-        )
-        return Capabilities(can_write=False, reason=reason % named, scopes=READING)
-    return Capabilities(can_write=True, way=Way.EDIT, federates=True, notifies=True, scopes=WRITING)
+    return Capabilities(
+        can_write=False,
+        reason=reason % named,
+        scopes=tuple(profile.reading_scopes),
+        alt_text_limit=instance.alt_text_limit,
+    )
 
 
-def _release(version: str) -> tuple[int, int]:
-    """The first two numbers of a version, (0, 0) when it has none."""
-    found = re.match(r"v?(\d{1,4})\.(\d{1,4})", version)
-    return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
+def _notes(writing: Writing) -> tuple[str, ...]:
+    """How it is written and who gets to know of it, in sentences."""
+    if writing.way is Way.MEDIA:
+        how = _("Approved alt texts are written to each picture by itself; the post does not count as edited.")
+    elif writing.way is Way.EDIT:
+        how = _("Approved alt texts are written by one edit of each post.")
+    else:
+        how = _("Approved alt texts are written to each picture, and then by one edit of the post.")
+    if writing.federates:
+        where = _("Other servers get to know them.")
+    else:
+        where = _("Other servers that have the post already are not told: people there do not see the new text.")
+    return how, where, str(writing.notifies) or _("Nobody is notified.")

@@ -4,93 +4,75 @@ What an edit leaves out is lost there (an omitted `media_ids` removes the pictur
 app/controllers/api/v1/statuses_controller.rb and app/services/update_status_service.rb of mastodon/mastodon.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
-from urllib.parse import quote
-
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from platforms.clients.api import NotFound
-from platforms.clients.base import Attachment, PlatformRefused, Snapshot, Status, StatusGone, nothing
-from platforms.clients.reading import Reader
+from platforms.clients.base import PlatformRefused, Snapshot
+from platforms.clients.editing import quote_policy, require_language
+from platforms.clients.profile import Paging, Profile, RateHabits, Way, Writing
+from platforms.clients.writing import Writer
 
-# `quote_approval.automatic` of a status (Mastodon 4.5), and what the edit call names it.
-QUOTE_POLICIES: Mapping[tuple[str, ...], str] = {("public",): "public", ("followers",): "followers", (): "nobody"}
+PROFILE = Profile(
+    family="mastodon",
+    title="Mastodon",
+    software=("mastodon",),
+    sources=("https://github.com/mastodon/mastodon", "https://github.com/glitch-soc/mastodon"),
+    writings=(
+        Writing(
+            Way.EDIT,
+            since=(4, 1),  # `media_attributes` (mastodon pull request 20878); older ones drop it silently
+            federates=True,
+            notifies=gettext_lazy(
+                "People of this server who boosted the post, or quoted it, are notified of the edit."
+            ),
+            scopes=("read:accounts", "read:statuses", "write:statuses"),
+        ),
+    ),
+    too_old=gettext_lazy(
+        "This server runs Mastodon %(version)s, which cannot change the alt text of a published picture; "
+        "4.1 and newer can. Each alt text is shown, so that you can copy it by hand."
+    ),
+    alt_text_limit=1500,
+    alt_text_limit_at=(("configuration", "media_attachments", "description_limit"),),
+    paging=Paging(notes="`min_id` pages forward; requests that page have a limit of their own"),
+    rates=RateHabits(
+        requests=300,
+        counted_by="token",
+        headers="`X-RateLimit-Limit`, `-Remaining` and `-Reset` (a date), of the nearest of several limits",
+        writes=300,
+        writes_period=3 * 3600.0,
+    ),
+    cannot=(
+        "posts with a poll: the edit would start it again",
+        "a content warning without text: the edit would make it the text",
+        "a content warning that is not marked sensitive: the edit would mark it",
+        "posts without a language: the edit would give them the account's",
+        "a quote policy that cannot be sent again",
+    ),
+    traps=(
+        "an edit without `media_ids` removes every picture, without `status` the text, without `poll` the poll",
+        "`PUT /api/v1/media/:id` answers 404 once the picture is posted",
+        "3.5 to 4.0 can edit posts and drop `media_attributes` without a word",
+    ),
+    proof="read in Mastodon's source; not run by us",
+)
 
 
-class MastodonClient(Reader):
+class MastodonClient(Writer):
     """One account on a Mastodon server; `capabilities` decide whether it writes (4.1 and newer only)."""
 
-    def write_alt_texts(
-        self, before: Snapshot, texts: Mapping[str, str], *, before_each: Callable[[], None] = nothing
-    ) -> None:
-        """Send the one edit, with everything of `before` in it.
+    profile = PROFILE
 
-        Raises PlatformRefused, before anything is sent, for a post with a poll (re-sending one starts it again), with a
-        quote policy that cannot be sent again, and for pictures that are not there. A refusal by the server (422) is
-        PlatformRefused too, a deleted post StatusGone.
-        """
-        self.require_writable(before)
-        body = _edit(before, texts)
-        path = f"/api/v1/statuses/{quote(before.status.id, safe='')}"
-        before_each()
-        self._begun = before.status.id
-        try:
-            self._api.put(path, scope="write:statuses", json=body)
-        except NotFound as error:
-            raise StatusGone(error.reason) from error
-
-    def require_writable(self, before: Snapshot) -> None:
+    def _require_post(self, before: Snapshot) -> None:
         status, source = before.status, before.source
-        if not self.capabilities.can_write:
-            raise PlatformRefused(self.capabilities.reason)
-        if status.poll is not None:
-            raise PlatformRefused(
-                _("The post has a poll, which an edit would start again. Add the alt text by hand, or leave it.")
-            )
         if source.spoiler_text and not source.text.strip():
             raise PlatformRefused(
                 _("The post has a content warning and no text; an edit would turn one into the other. Do it by hand.")
             )
+        if source.spoiler_text and not status.sensitive:
+            raise PlatformRefused(
+                _("The post has a content warning but no sensitive mark; an edit would set the mark. Do it by hand.")
+            )
+        require_language(status)
         if status.quote_approval is not None:
-            _quote_policy(status)
-
-
-def _edit(before: Snapshot, texts: Mapping[str, str]) -> dict[str, Any]:
-    status, source = before.status, before.source
-    if not texts or not set(texts) <= {attachment.id for attachment in status.attachments}:
-        raise PlatformRefused(_("The post no longer has the pictures that the alt texts are for. Scan again."))
-    body: dict[str, Any] = {
-        "status": source.text,
-        "spoiler_text": source.spoiler_text,
-        "sensitive": status.sensitive,
-        "media_ids": [attachment.id for attachment in status.attachments],
-        "media_attributes": [_attributes(attachment, texts) for attachment in status.attachments],
-    }
-    if status.language is not None:
-        body["language"] = status.language
-    if source.content_type is not None:
-        body["content_type"] = source.content_type
-    if status.quote_approval is not None:
-        body["quote_approval_policy"] = _quote_policy(status)
-    return body
-
-
-def _attributes(attachment: Attachment, texts: Mapping[str, str]) -> dict[str, Any]:
-    # An empty text takes the alt text away, as it was before there was one.
-    description = (texts[attachment.id] or None) if attachment.id in texts else attachment.description
-    attributes: dict[str, Any] = {"id": attachment.id, "description": description}
-    if attachment.focus is not None:
-        attributes["focus"] = attachment.focus
-    return attributes
-
-
-def _quote_policy(status: Status) -> str:
-    approval = status.quote_approval or {}
-    automatic, manual = approval.get("automatic"), approval.get("manual")
-    policy = QUOTE_POLICIES.get(tuple(str(one) for one in automatic)) if isinstance(automatic, list) else None
-    if policy is None or manual:
-        raise PlatformRefused(
-            _("Who may quote the post is set in a way that an edit cannot repeat. Add the alt text by hand.")
-        )
-    return policy
+            quote_policy(status)

@@ -4,8 +4,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Union
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 Version = tuple[int, ...]
+Words = Union[str, "_StrPromise"]  # what people read; translated when it is shown
+
+# What follows the numbers of a version that is not finished yet: "4.1.0rc1", "0.18.0-rc1", "2.97-dev". Anything else
+# that follows ("+glitch", "+git-57cb4fe", "~ds1") says who built it.
+_UNFINISHED = re.compile(r"[-._~]?(?:rc|alpha|beta|pre|dev|snapshot|nightly|a\d|b\d)", re.IGNORECASE)
+_NUMBERS = re.compile(r"v?(\d{1,6}(?:\.\d{1,6})*)")
 
 
 class Way(StrEnum):
@@ -24,7 +35,7 @@ class Writing:
     way: Way
     since: Version = ()
     federates: bool = False  # whether other servers get to know the alt text
-    notifies: str = ""  # whom an edit notifies, in words; empty: nobody
+    notifies: Words = ""  # whom an edit notifies, a sentence; empty: nobody
     scopes: Sequence[str] = ()  # the least that reading and this way of writing need
 
 
@@ -57,23 +68,46 @@ class Profile:
     title: str  # as people write it
     software: Sequence[str]  # names in nodeinfo, lower case
     writings: Sequence[Writing]  # best first; the first whose `since` the server has reached is used
+    unproven: Sequence[str] = ()  # names of `software` that are read like the family and never written to
+    why_unproven: Words = ""  # the same in a sentence
+    too_old: Words = ""  # why a version without a way of writing is only read; `%(version)s` stands for it
+    sources: Sequence[str] = ()  # `source_url`s that name this software where nodeinfo does not
+    instance_versions: Sequence[int] = (2, 1)  # of the instance object, in the order in which they are asked for
     reading_scopes: Sequence[str] = ("read:accounts", "read:statuses")
     alt_text_limit: int | None = None  # code points, where the server does not say
     alt_text_limit_at: Sequence[Sequence[str]] = ()  # where in the instance object it stands
     bad_token: frozenset[int] = frozenset({401})  # statuses that mean so, whatever was asked
+    bad_token_pages: frozenset[int] = frozenset()  # the same, where a web page comes with them
     paging: Paging = Paging()
     rates: RateHabits = RateHabits()
     text_is_stored: str = "as it is written"  # what the server makes of an alt text, in words
-    cannot: Sequence[str] = ()  # posts that are refused there, in words
+    cannot: Sequence[str] = ()  # posts and texts that are refused there, in words
     traps: Sequence[str] = ()  # what the client works around, in words
     proof: str = ""  # how we know
 
     def writing_for(self, version: str) -> Writing | None:
         """The way to write on a server of this version; None when there is none that is proven."""
-        return next((one for one in self.writings if release(version) >= tuple(one.since)), None)
+        return next((one for one in self.writings if has_reached(version, one.since)), None)
 
 
 def release(version: str) -> Version:
     """The numbers that a version begins with: (4, 3, 0) of "v4.3.0+glitch"; () when it has none."""
-    found = re.match(r"v?(\d{1,6}(?:\.\d{1,6})*)", version.strip())
+    found = _NUMBERS.match(version.strip())
     return tuple(int(number) for number in found.group(1).split(".")) if found else ()
+
+
+def has_reached(version: str, since: Version) -> bool:
+    """Whether software of this version has what came with `since`; one that cannot be read has nothing.
+
+    A release candidate of the very version that brought it may be older than what it brought, so it does not count.
+    """
+    numbers = release(version)
+    if not numbers or numbers < tuple(since):
+        return False
+    same = all(one == other for one, other in zip_longest(numbers, since, fillvalue=0))
+    return not (since and same and is_unfinished(version))
+
+
+def is_unfinished(version: str) -> bool:
+    """Whether it is a release candidate or the like, which comes before the release of the same numbers."""
+    return bool(_UNFINISHED.match(_NUMBERS.sub("", version.strip(), count=1)))

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from django.utils.translation import gettext as _
@@ -12,21 +13,20 @@ from platforms.clients.api import Answer, Api, NotFound
 from platforms.clients.base import (
     Account,
     Capabilities,
-    Instance,
     PastVersion,
     PlatformRefused,
     Snapshot,
     Status,
     StatusGone,
+    StatusSource,
     UnreadableStatus,
 )
-from platforms.clients.detection import detect
+from platforms.clients.profile import Profile
 
 logger = logging.getLogger(__name__)
 
-PAGE = 40  # posts, the most that Mastodon gives at once
 MAX_PAGES = 5_000  # against a server that never ends; 200,000 posts
-# Statuses that mean "no valid token" when asking who one is: 400 is Takahē, 422 snac 2.75.
+# Statuses that mean "no valid token" when asking who one is, wherever: 400 is Takahē, 422 snac.
 NO_ACCOUNT = frozenset({400, 401, 422})
 _NEXT = re.compile(r'<([^<>]*)>\s*;[^,<]*\brel="?next\b')
 
@@ -34,66 +34,98 @@ _NEXT = re.compile(r'<([^<>]*)>\s*;[^,<]*\brel="?next\b')
 class Reader:
     """Reads one account over `api`. See `PlatformClient` for what each method promises."""
 
+    profile: ClassVar[Profile]
+
     def __init__(self, api: Api, capabilities: Capabilities) -> None:
         self.capabilities = capabilities
         self._api = api
-        self._begun: str | None = None  # the post that an edit was sent for
+        self._begun: set[str] = set()  # ids of the posts that something was sent for
+        self._asked_as: dict[str, str] = {}  # id of a post -> the older one that it was asked for with
 
     def verify(self) -> Account:
-        answer = self._api.get("/api/v1/accounts/verify_credentials", scope="read:accounts", bad_token=NO_ACCOUNT)
+        bad_token = self.profile.bad_token | NO_ACCOUNT
+        answer = self._api.get("/api/v1/accounts/verify_credentials", scope="read:accounts", bad_token=bad_token)
         return entities.account(answer.data)
-
-    def instance(self) -> Instance:
-        return detect(self._api).instance
 
     def statuses(self, account_id: str, *, max_id: str | None = None) -> Iterator[Status | UnreadableStatus]:
         """Newest first, each once, without boosts.
 
-        Walks by `max_id` = the last id of the page, or by the query of the server's own link to the next page; stops
-        at an empty page, a page without a new id, or after `MAX_PAGES`. A short page is not the last one everywhere.
+        Walks by `max_id` = the lowest id of the page, or by the query of the server's own link to the next page; stops
+        at an empty page, a page without a new id, or after `MAX_PAGES`. A short page is not the last one everywhere,
+        and `only_media` is never asked for: some do not know it, Takahē then repeats a post for each picture.
         """
         path = f"/api/v1/accounts/{quote(account_id, safe='')}/statuses"
-        base = {"limit": str(PAGE), "exclude_reblogs": "true"}
+        base = {"limit": str(self.profile.paging.size), "exclude_reblogs": "true"}
         params = base | ({"max_id": max_id} if max_id else {})
         seen: set[str] = set()
         for _number in range(MAX_PAGES):
-            answer = self._api.get(path, scope="read:statuses", params=params)
+            answer = self._ask("GET", path, scope="read:statuses", params=params)
             page = _page_of(answer)
             ids = [status.id for status in page if status.id]
             if seen.issuperset(ids):
                 return
-            for status in page:
-                if status.id not in seen and not (isinstance(status, Status) and status.is_reblog):
-                    yield status
-                if status.id:
-                    seen.add(status.id)
-            params = base | (_next_query(answer.headers) or {"max_id": ids[-1]})
+            yield from _new_of(page, seen)
+            seen.update(ids)
+            params = base | (_next_query(answer.headers) or {"max_id": _lowest(ids)})
         logger.warning("Stopped after %s pages of posts: the server goes on without end.", MAX_PAGES)
 
     def snapshot(self, status_id: str) -> Snapshot:
         """The post, and then its source, so that a text edited between the two is the newer one."""
-        path = f"/api/v1/statuses/{quote(status_id, safe='')}"
-        finishing = status_id == self._begun
+        path = _status_path(status_id)
+        finishing = status_id in self._begun
         try:
-            status = self._api.get(path, scope="read:statuses", from_reserve=finishing)
-            source = self._api.get(f"{path}/source", scope="read:statuses", from_reserve=finishing)
+            status = entities.status(self._ask("GET", path, scope="read:statuses", from_reserve=finishing).data)
+            source = self._source(status, path, from_reserve=finishing)
         except NotFound as error:
             raise StatusGone(error.reason) from error
-        return Snapshot(entities.status(status.data), entities.source(source.data))
+        self._asked_as[status.id] = status_id
+        return Snapshot(status, source)
+
+    def _source(self, status: Status, path: str, *, from_reserve: bool) -> StatusSource:
+        answer = self._ask("GET", f"{path}/source", scope="read:statuses", from_reserve=from_reserve)
+        return entities.source(answer.data)
 
     def history(self, status_id: str) -> list[PastVersion] | None:
-        path = f"/api/v1/statuses/{quote(status_id, safe='')}/history"
+        path = f"{_status_path(status_id)}/history"
         try:
-            answer = self._api.get(path, scope="read:statuses", from_reserve=status_id == self._begun)
+            answer = self._ask("GET", path, scope="read:statuses", from_reserve=status_id in self._begun)
         except NotFound:
             return None
         return entities.history(answer.data)
 
     def same_text(self, written: str, shown: str | None) -> bool:
-        return written == (shown or "")
+        return (shown or "") in (written, written.strip())
 
     def close(self) -> None:
         self._api.close()
+
+    def _ask(self, method: str, path: str, **options: Any) -> Answer:
+        """A request whose failures are read as this family means them."""
+        bad_token, pages = self.profile.bad_token, self.profile.bad_token_pages
+        return self._api.request(method, path, bad_token=bad_token, bad_token_pages=pages, **options)
+
+    def _begin(self, status_id: str) -> None:
+        """From now on requests about this post finish what was begun."""
+        self._begun |= {status_id, self._asked_as.get(status_id, status_id)}
+
+
+def _status_path(status_id: str) -> str:
+    return f"/api/v1/statuses/{quote(status_id, safe='')}"
+
+
+def _new_of(page: list[Status | UnreadableStatus], seen: set[str]) -> Iterator[Status | UnreadableStatus]:
+    """What of a page is neither a boost nor in `seen`; the page may repeat a post."""
+    here: set[str] = set()
+    for status in page:
+        if status.id not in seen | here and not (isinstance(status, Status) and status.is_reblog):
+            yield status
+        if status.id:
+            here.add(status.id)
+
+
+def _lowest(ids: list[str]) -> str:
+    """The id below which the next page begins: the smallest number, or the last one where ids are no numbers."""
+    return min(ids, key=int) if all(one.isascii() and one.isdecimal() for one in ids) else ids[-1]
 
 
 def _page_of(answer: Answer) -> list[Status | UnreadableStatus]:

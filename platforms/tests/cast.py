@@ -10,12 +10,13 @@ from platforms.clients import entities
 from platforms.clients.api import Api
 from platforms.clients.base import Capabilities, Status
 from platforms.clients.mastodon import MastodonClient
+from platforms.clients.profile import Way
 from platforms.clients.unknown import UnknownClient
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import SandboxHandle
 
 Json = dict[str, Any]
-WRITING = Capabilities(can_write=True, notifies=True)
+WRITING = Capabilities(can_write=True, way=Way.EDIT, federates=True, notifies=True)
 READING = Capabilities(can_write=False, reason="This server runs something else.")
 
 

@@ -153,16 +153,20 @@ class TestConnecting:
             actions.connect(make_user(), name="Site", instance_url=website.url_for(""), token="a-token")
 
     def test_another_software_is_connected_for_reading(self, website: HTTPServer) -> None:
-        website.expect_request("/api/v2/instance").respond_with_json({"version": "takahe/0.11.0"})
+        website.expect_request("/api/v2/instance").respond_with_json({"version": "misskey/13.2.0"})
         website.expect_request("/api/v1/accounts/verify_credentials").respond_with_json(
             {"id": "7", "username": "alice"}
         )
         website.expect_request(re.compile("/.well-known/.*")).respond_with_json({}, status=404)
         connection = actions.connect(make_user(), name="Site", instance_url=website.url_for(""), token="a-token")
-        assert (connection.platform_type, connection.software, connection.alt_text_limit) == ("unknown", "takahe", None)
+        assert (connection.platform_type, connection.software, connection.alt_text_limit) == (
+            "unknown",
+            "misskey",
+            None,
+        )
         client = client_for(connection)
         assert isinstance(client, UnknownClient)
-        assert "takahe 0.11.0" in client.capabilities.reason
+        assert "misskey 13.2.0" in client.capabilities.reason
         client.close()
 
     def test_a_server_that_never_answers_is_left_in_time(
@@ -392,7 +396,12 @@ class TestClients:
         assert server.requests("PUT") == []
         client.close()
 
-    @pytest.mark.parametrize("family", ["unknown", "pixelfed", "something-newer", ""])
+    def test_a_family_that_the_software_does_not_fit_never_writes(self, server: SandboxHandle) -> None:
+        client = client_for(make_connection(make_user(), server, platform_type="pixelfed"))
+        assert not client.capabilities.can_write
+        client.close()
+
+    @pytest.mark.parametrize("family", ["unknown", "something-newer", ""])
     def test_every_other_family_gets_one_that_never_writes(self, server: SandboxHandle, family: str) -> None:
         client = client_for(make_connection(make_user(), server, platform_type=family))
         assert isinstance(client, UnknownClient)

@@ -1,6 +1,7 @@
 """Which software a server runs: only what is proven is written to."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from werkzeug import Response
 from platforms.clients.api import Api
 from platforms.clients.base import Instance, PlatformRefused, PlatformUnavailable
 from platforms.clients.detection import MASTODON, UNKNOWN, Detected, capabilities_of, detect, family_of
+from platforms.clients.families import FAMILIES
+from platforms.clients.profile import Way
 from platforms.models import Family
-from platforms.sandbox.testing import SandboxHandle
+from platforms.sandbox.testing import SandboxHandle, running_sandbox
 from platforms.tests.cast import host_of
 
 SCHEMA = "http://nodeinfo.diaspora.software/ns/schema/"
@@ -78,16 +81,96 @@ def test_only_a_mastodon_of_4_1_and_newer_is_written_to(server: Server, version:
     assert can_write or "by hand" in found.capabilities.reason
 
 
-@pytest.mark.parametrize(
-    "name", ["pixelfed", "gotosocial", "takahe", "pleroma", "akkoma", "hometown", "snac", "misskey", "mastodon-like"]
-)
-def test_every_other_software_is_named_and_never_written_to(server: Server, name: str) -> None:
+@pytest.mark.parametrize("name", ["hometown", "misskey", "mastodon-like", "writefreely", "unknown"])
+def test_a_software_that_nobody_proved_is_named_and_never_written_to(server: Server, name: str) -> None:
     server.has_nodeinfo(name, "4.4.0")
     found = detected(server.url)
     assert found.family == UNKNOWN
     assert not found.capabilities.can_write
     assert name in found.capabilities.reason
     assert "by hand" in found.capabilities.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "family", "way"),
+    [
+        ("gotosocial", "0.20.0", "gotosocial", Way.EDIT),
+        ("gotosocial", "0.20.0-rc1 git-57cb4fe", "gotosocial", Way.EDIT),
+        ("gotosocial", "0.19.0", "gotosocial", Way.EDIT),
+        ("gotosocial", "0.19.0-rc2", "gotosocial", Way.MEDIA),
+        ("gotosocial", "0.18.3", "gotosocial", Way.MEDIA),
+        ("gotosocial", "0.7.1", "gotosocial", Way.MEDIA),
+        ("gotosocial", "unknown", "gotosocial", Way.NONE),
+        ("pixelfed", "0.11.13", "pixelfed", Way.MEDIA),
+        ("pixelfed", "0.12.5", "pixelfed", Way.MEDIA),
+        ("pixelfed", "0.11.4", "pixelfed", Way.NONE),
+        ("pixelfed", "4.4.0", "pixelfed", Way.MEDIA),
+        ("takahe", "0.11.0", "takahe", Way.MEDIA),
+        ("takahe", "0.10.1", "takahe", Way.NONE),
+        ("pleroma", "2.6.0", "pleroma", Way.MEDIA_AND_EDIT),
+        ("pleroma", "2.9.1-12-gabcdef", "pleroma", Way.MEDIA_AND_EDIT),
+        ("pleroma", "2.4.5", "pleroma", Way.NONE),
+        ("akkoma", "3.10.4", "pleroma", Way.NONE),
+        ("snac", "2.96", "snac", Way.EDIT),
+        ("snac", "2.96-dev", "snac", Way.NONE),
+        ("snac", "2.75", "snac", Way.NONE),
+        ("mastodon", "4.1.0rc1", "mastodon", Way.NONE),
+        ("mastodon", "4.4.0-alpha.2+glitch", "mastodon", Way.EDIT),
+    ],
+)
+def test_each_family_is_written_to_from_the_version_that_is_proven(
+    server: Server, name: str, version: str, family: str, way: Way
+) -> None:
+    server.has_nodeinfo(name, version)
+    found = detected(server.url)
+    assert (found.family, found.instance.version) == (family, version)
+    assert (found.capabilities.way, found.capabilities.can_write) == (way, way is not Way.NONE)
+    assert found.capabilities.can_write or (
+        "by hand" in found.capabilities.reason and version in found.capabilities.reason
+    )
+
+
+@pytest.mark.parametrize("like", ["mastodon", "gotosocial", "pixelfed", "takahe", "pleroma", "snac"])
+def test_every_sandbox_is_known_for_what_it_is(tmp_path: Path, like: str) -> None:
+    with running_sandbox(tmp_path, with_samples=False, like=like) as sandbox:
+        found = detected(sandbox.url)
+    assert (found.family, found.instance.software) == (like, like)
+    assert found.capabilities.can_write
+
+
+def test_a_number_that_is_not_the_softwares_own_is_not_compared(server: Server) -> None:
+    """Pixelfed says that it is like Mastodon 3.5.3, snac that it is like 4.0.0."""
+    server.has_nodeinfo("pixelfed", "0.11.13")
+    server.says("/api/v2/instance", {"version": "3.5.3 (compatible; Pixelfed 0.11.13)"})
+    found = detected(server.url)
+    assert (found.instance.version, found.capabilities.way) == ("0.11.13", Way.MEDIA)
+
+
+def test_of_two_versions_of_the_same_software_the_lower_one_counts(server: Server) -> None:
+    server.has_nodeinfo("snac", "2.96")
+    server.says("/api/v1/instance", {"version": "4.0.0 (not true; really snac/2.75)"})
+    assert not detected(server.url).capabilities.can_write
+
+
+def test_a_relative_that_calls_itself_mastodon_is_known_by_its_version(server: Server) -> None:
+    server.has_nodeinfo("mastodon", "4.2.10+hometown-1.1.1")
+    found = detected(server.url)
+    assert (found.family, found.instance.software) == (UNKNOWN, "hometown")
+
+
+def test_the_limit_of_pleroma_is_read_where_it_stands(server: Server) -> None:
+    server.has_nodeinfo("pleroma", "2.7.0")
+    server.says("/api/v1/instance", {"version": "2.7.2 (compatible; Pleroma 2.7.0)", "description_limit": 777})
+    assert detected(server.url).instance.alt_text_limit == 777
+    assert "/api/v2/instance" not in server.asked
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"), [("pixelfed", 1000), ("gotosocial", 1500), ("takahe", None), ("snac", None)]
+)
+def test_a_family_has_the_limit_that_it_is_known_for(server: Server, name: str, limit: int | None) -> None:
+    server.has_nodeinfo(name, "9.9")
+    assert detected(server.url).capabilities.alt_text_limit == limit
 
 
 def test_nodeinfo_is_asked_on_the_same_host_whatever_it_links_to(server: Server) -> None:
@@ -113,11 +196,13 @@ def test_the_newest_nodeinfo_counts(server: Server) -> None:
         (
             {"version": "0.20.0", "source_url": "https://codeberg.org/superseriousbusiness/gotosocial"},
             "gotosocial",
-            UNKNOWN,
+            "gotosocial",
         ),
-        ({"version": "2.7.2 (compatible; Pleroma 2.6)"}, "pleroma", UNKNOWN),
-        ({"version": "3.5.3 (compatible; Pixelfed 0.11.13)"}, "pixelfed", UNKNOWN),
-        ({"version": "takahe/0.11.0"}, "takahe", UNKNOWN),
+        ({"version": "2.7.2 (compatible; Pleroma 2.6)"}, "pleroma", "pleroma"),
+        ({"version": "2.7.2 (compatible; Akkoma 3.10.4)"}, "akkoma", "pleroma"),
+        ({"version": "3.5.3 (compatible; Pixelfed 0.11.13)"}, "pixelfed", "pixelfed"),
+        ({"version": "takahe/0.11.0"}, "takahe", "takahe"),
+        ({"version": "4.0.0 (not true; really snac/2.96)"}, "snac", "snac"),
         ({}, "", UNKNOWN),
     ],
 )
@@ -135,6 +220,7 @@ def test_without_nodeinfo_the_instance_names_itself(
         {"source_url": "https://github.com/someone/mastodon"},
         {"source_url": "https://github.com/someone/Mastodon/"},
         {"source_url": "mastodon"},
+        {"source_url": "https://github.com/someone/gotosocial"},
         {"source_url": "https://github.com/Mastodon/mastodon"},
         {"version": "mastodon/4.4.0"},
         {"version": "4.4.0 (compatible; Mastodon 4.4.0)"},
@@ -299,5 +385,5 @@ def test_a_stored_family_that_does_not_fit_the_software_is_not_written_to() -> N
 
 
 def test_the_families_are_those_of_the_model() -> None:
-    assert {MASTODON, UNKNOWN} <= set(Family.values)
+    assert set(FAMILIES) == set(Family.values)
     assert family_of(Instance("", "")) == UNKNOWN

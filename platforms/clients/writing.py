@@ -1,0 +1,92 @@
+"""The writing half that all families share: what is refused before anything is sent, and the requests that write."""
+
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import quote
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from platforms.clients.api import NotFound
+from platforms.clients.base import Attachment, PlatformRefused, Snapshot, StatusGone, nothing
+from platforms.clients.editing import Body, edit_of
+from platforms.clients.profile import Way
+from platforms.clients.reading import Reader
+from vedfolnir.lib.text import length
+
+
+class Writer(Reader):
+    """Writes by the way that `capabilities` name. See `PlatformClient` for what each method promises."""
+
+    def write_alt_texts(
+        self, before: Snapshot, texts: Mapping[str, str], *, before_each: Callable[[], None] = nothing
+    ) -> None:
+        self.require_writable(before, texts)
+        self._write(before, texts, before_each)
+
+    def _write(self, before: Snapshot, texts: Mapping[str, str], before_each: Callable[[], None]) -> None:
+        if self.capabilities.way is Way.MEDIA:
+            self._put_media(before, texts, before_each)
+        else:
+            self._edit(before, self._body(before, texts), before_each)
+
+    def require_writable(self, before: Snapshot, texts: Mapping[str, str] | None = None) -> None:
+        if not self.capabilities.can_write:
+            raise PlatformRefused(self.capabilities.reason)
+        if before.status.poll is not None:
+            raise PlatformRefused(
+                _("The post has a poll, which an edit would start again. Add the alt text by hand, or leave it.")
+            )
+        self._require_post(before)
+        if texts is not None:
+            self._require_pictures(before.status.attachments, texts)
+            for text in texts.values():
+                self.require_text(text)
+
+    def _require_post(self, before: Snapshot) -> None:
+        """Raise PlatformRefused for a post that this family would damage."""
+
+    def _require_pictures(self, attachments: Sequence[Attachment], texts: Mapping[str, str]) -> None:
+        if not texts or not set(texts) <= {attachment.id for attachment in attachments}:
+            raise PlatformRefused(_("The post no longer has the pictures that the alt texts are for. Scan again."))
+
+    def require_text(self, text: str) -> None:
+        """Raise PlatformRefused for an alt text that this server would not keep as it is written."""
+        limit = self.capabilities.alt_text_limit
+        if limit is not None and length(text) > limit:
+            raise PlatformRefused(
+                ngettext(
+                    "The alt text is longer than the %(limit)d character that this server takes. Shorten it.",
+                    "The alt text is longer than the %(limit)d characters that this server takes. Shorten it.",
+                    limit,
+                )
+                % {"limit": limit}
+            )
+        if "\x00" in text:
+            raise PlatformRefused(_("The alt text contains a character that no server stores. Type it again."))
+
+    def _body(self, before: Snapshot, texts: Mapping[str, str]) -> Body:
+        """What an edit sends."""
+        return edit_of(before, texts)
+
+    def _edit(self, before: Snapshot, body: Body, before_each: Callable[[], None]) -> None:
+        """One edit of the post. Raises StatusGone when it is not there."""
+        before_each()
+        self._begin(before.status.id)
+        try:
+            self._ask("PUT", f"/api/v1/statuses/{quote(before.status.id, safe='')}", scope="write:statuses", json=body)
+        except NotFound as error:
+            raise StatusGone(error.reason) from error
+
+    def _put_media(self, before: Snapshot, texts: Mapping[str, str], before_each: Callable[[], None]) -> None:
+        """One request for each picture that does not show its text yet, in the order of the post."""
+        for attachment in before.status.attachments:
+            text = texts.get(attachment.id)
+            if text is not None and not self.same_text(text, attachment.description):
+                before_each()
+                self._begin(before.status.id)
+                self._put_one(attachment.id, text)
+
+    def _put_one(self, attachment_id: str, text: str) -> None:
+        # Takahē and Pixelfed take an alt text away that is not named, so it always is; an empty one takes it away.
+        path = f"/api/v1/media/{quote(attachment_id, safe='')}"
+        self._ask("PUT", path, scope="write:media", json={"description": text})
