@@ -3,10 +3,12 @@
     .venv/bin/python -m scripts.checks [pytest arguments]
 
 Prints how long each phase took, and last of all one line with the counts: `412 passed, 0 failed, 3 skipped`. A check
-such as `types` counts as one. Exits non-zero when anything failed.
+such as `types` counts as one. Before it stands which real servers the tests spoke to. Exits non-zero when anything
+failed.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,10 +16,10 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from scripts import services
+from scripts import services, snac
 from vedfolnir.tests import environment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,6 +50,7 @@ class Outcome:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    servers: dict[str, str] = field(default_factory=dict)  # by real server, what became of its tests
 
 
 def run_check(name: str) -> tuple[Outcome, str]:
@@ -95,8 +98,9 @@ def run_suite(name: str, needed: Sequence[str], arguments: Sequence[str]) -> Out
         command = [sys.executable, "-m", "pytest", f"--junitxml={report}", *arguments]
         status = services.run_command(command, services.environment(beside))
         passed, failed, skipped = count(report)
+        servers = real_servers(report)
     failed = failed or int(status != 0)  # pytest itself may fail: nothing collected, a broken plugin
-    return Outcome(name, time.monotonic() - started, passed, failed, skipped)
+    return Outcome(name, time.monotonic() - started, passed, failed, skipped, servers)
 
 
 def count(report: Path) -> tuple[int, int, int]:
@@ -108,6 +112,30 @@ def count(report: Path) -> tuple[int, int, int]:
     failed = sum(suite["failures"] + suite["errors"] for suite in counts)
     skipped = sum(suite["skipped"] for suite in counts)
     return sum(suite["tests"] for suite in counts) - failed - skipped, failed, skipped
+
+
+def real_servers(report: Path) -> dict[str, str]:
+    """By real server that tests of this report are named for, a word on how many ran, or why none did."""
+    if not report.is_file():
+        return {}
+    said = {}
+    cases = list(ElementTree.parse(report).getroot().iter("testcase"))  # noqa: S314 - pytest wrote it a moment ago
+    for version in snac.VERSIONS:
+        named = re.compile(f"snac[-_]?{version.replace('.', '[._]?')}(?![0-9])", re.IGNORECASE)
+        chosen = [case for case in cases if named.search(f"{case.get('classname')} {case.get('name')}")]
+        skips = [skip for case in chosen if (skip := case.find("skipped")) is not None]
+        if len(skips) < len(chosen):
+            said[f"snac {version}"] = f"{len(chosen) - len(skips)} tests ran"
+        elif skips:
+            said[f"snac {version}"] = f"none of its {len(skips)} tests ran: {skips[0].get('message')}"
+    return said
+
+
+def fetch_servers() -> None:
+    """Have the real servers at hand, or say which tests will be skipped and why."""
+    for version, why in snac.fetch_all().items():
+        if why:
+            print(f"{'absent':7}snac {version}, so its tests will be skipped: {why}", flush=True)
 
 
 def run_suites(arguments: Sequence[str]) -> list[Outcome]:
@@ -132,7 +160,9 @@ def main(arguments: Sequence[str]) -> int:
     for variable in ("DATABASE_URL", "REDIS_URL"):  # each phase names its own
         os.environ.pop(variable, None)
     try:
-        outcomes = [*run_checks(), *run_suites(arguments)]
+        outcomes = run_checks()
+        fetch_servers()
+        outcomes += run_suites(arguments)
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)
         return 130
@@ -142,6 +172,9 @@ def main(arguments: Sequence[str]) -> int:
     print()
     for outcome in outcomes:
         print(f"{outcome.seconds:7.1f} s  {outcome.name}")
+    for outcome in outcomes:
+        for server, said in outcome.servers.items():
+            print(f"Real {server} ({outcome.name}): {said}")
     failed = sum(outcome.failed for outcome in outcomes)
     passed, skipped = sum(outcome.passed for outcome in outcomes), sum(outcome.skipped for outcome in outcomes)
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
