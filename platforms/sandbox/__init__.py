@@ -3,7 +3,7 @@
 It needs no Django: a WSGI application, a threading server and one SQLite file. It behaves as Mastodon 4.4 does,
 data-loss traps included: an edit that leaves out `media_ids` really removes the pictures.
 
-Known differences: no OAuth (tokens come from `store.issue_token`), no federation, no notifications, no video (an
+Known differences: signing in needs no password, no federation, no notifications, no video (an
 animated GIF stays a GIF, uploads are kept as they came), text is counted in code points, a post may have both a poll
 and pictures (Mastodon 4.6 allows it), and one rate limit instead of a dozen.
 """

@@ -12,6 +12,10 @@ from platforms.sandbox.wire import ApiError, Request, Response
 LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "Français", "ja": "日本語"}
 PUBLIC = ("public", "unlisted")
 SHOWN = 200
+NOTICES = {
+    "en": "<strong>Practice instance.</strong> Nothing that happens here reaches anybody else.",
+    "de": "<strong>Übungsinstanz.</strong> Was hier geschieht, erreicht sonst niemanden.",
+}
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none';"
     " form-action 'none'; frame-ancestors 'none'",
@@ -98,10 +102,10 @@ def _missing() -> Response:
     return response
 
 
-def page(title: str, body: str) -> Response:
-    """A whole page. `title` is text, `body` HTML."""
+def page(title: str, body: str, language: str = "en") -> Response:
+    """A whole page. `title` is text, `body` HTML, `language` one of NOTICES."""
     text = f"""<!DOCTYPE html>
-<html lang="en">
+<html lang="{language}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -111,7 +115,7 @@ def page(title: str, body: str) -> Response:
 <link rel="icon" href="/favicon.svg" type="image/svg+xml">
 </head>
 <body>
-<p class="notice"><strong>Practice instance.</strong> Nothing that happens here reaches anybody else.</p>
+<p class="notice">{NOTICES[language]}</p>
 <main>
 {body}
 </main>

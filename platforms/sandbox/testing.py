@@ -255,7 +255,9 @@ class SandboxHandle:
 
         Raises oauth.person.NotPossible when the page is an error. `Person` there can also deny, or stay signed in.
         """
-        return Person(username).approve(authorize_url)
+        person = Person(username)
+        with person.session:
+            return person.approve(authorize_url)
 
     def registered_apps(self) -> list[App]:
         """The apps that registered and were not forgotten, oldest first."""

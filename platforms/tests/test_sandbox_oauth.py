@@ -100,6 +100,13 @@ def test_the_page_says_who_asks_for_what_and_that_this_is_practice(sandbox: Sand
     assert "form-action 'self' https://captions.example" in policy, "browsers hold the redirect to it, too"
 
 
+def test_the_page_speaks_the_language_that_the_app_asks_for(client: Client) -> None:
+    for lang, expected, words in (("de-CH", "de", "Erlauben"), ("fr", "en", "Allow"), (None, "en", "Allow")):
+        page = requests.get(client.url(lang=lang), timeout=10).text
+        assert f'<html lang="{expected}">' in page
+        assert f">{words}</button>" in page
+
+
 def test_a_person_may_choose_another_account(client: Client, sandbox: SandboxHandle) -> None:
     target = sandbox.approve(client.url(), "observatory")
     token = client.exchange(code_in(target)).json()["access_token"]

@@ -11,22 +11,12 @@ from platforms.sandbox.oauth import records
 from platforms.sandbox.oauth.apps import DEFAULT_SCOPES, OUT_OF_BAND
 from platforms.sandbox.oauth.habits import Deny, OAuthHabits, ScopeCheck
 from platforms.sandbox.oauth.records import App
+from platforms.sandbox.oauth.words import in_language
 from platforms.sandbox.wire import Request, Response
 
 COOKIE = "sandbox_account"
 LOGIN_PATH = "/oauth/x-snac-login"
 WITHOUT_SCRIPTS = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-MEANINGS = {
-    "read": "Read everything that this account can see",
-    "read:accounts": "See who this account is",
-    "read:statuses": "Read its posts, also those that are not public",
-    "write": "Post, edit and delete in its name",
-    "write:statuses": "Post, edit and delete posts in its name",
-    "write:media": "Upload pictures and describe them",
-    "follow": "Change whom it follows",
-    "push": "Receive its notifications",
-    "profile": "See its name and picture",
-}
 
 
 class Unanswerable(Exception):
@@ -153,20 +143,22 @@ def _consent(db: sqlite3.Connection, request: Request, asked: Asked, habits: OAu
         for name in names
         if (value := request.text(name)) is not None
     )
+    words = in_language(request.text("lang") or "")
     scopes = "".join(
-        f"<li>{escape(MEANINGS.get(one, one))} <code>{escape(one)}</code></li>" for one in asked.scopes.split()
+        f"<li>{escape(words.scopes.get(one, one))} <code>{escape(one)}</code></li>" for one in asked.scopes.split()
     )
-    host = urlsplit(asked.redirect_uri).netloc or asked.redirect_uri
-    body = f"""<h1>Allow {escape(asked.app.name)} to use an account?</h1>
+    app, host = escape(asked.app.name), escape(urlsplit(asked.redirect_uri).netloc or asked.redirect_uri)
+    body = f"""<h1>{words.title.format(app=app)}</h1>
 <form class="consent" method="post" action="/oauth/authorize">{hidden}
-<fieldset><legend>Your account</legend>{_accounts(db, username)}</fieldset>
-<p class="fine">This is a practice server: choosing an account is all there is to signing in, nobody has a password.</p>
-<h2>{escape(asked.app.name)} will be able to</h2>
+<fieldset><legend>{words.account}</legend>{_accounts(db, username)}</fieldset>
+<p class="fine">{words.practice}</p>
+<h2>{words.able.format(app=app)}</h2>
 <ul>{scopes}</ul>
-<p class="fine">Afterwards you go back to <strong>{escape(host)}</strong>.</p>
-<p class="choices"><button name="decision" value="allow">Allow</button>{_deny(habits)}</p>
+<p class="fine">{words.back.format(host=f"<strong>{host}</strong>")}</p>
+<p class="choices"><button name="decision" value="allow">{words.allow}</button>{_deny(habits, words.deny)}</p>
 </form>"""
-    return _page(f"Allow {asked.app.name}", body, _form_targets(asked.redirect_uri))
+    title = words.title.format(app=asked.app.name)
+    return _page(title, body, _form_targets(asked.redirect_uri), language=words.language)
 
 
 def _accounts(db: sqlite3.Connection, username: str) -> str:
@@ -182,10 +174,10 @@ def _accounts(db: sqlite3.Connection, username: str) -> str:
     )
 
 
-def _deny(habits: OAuthHabits) -> str:
+def _deny(habits: OAuthHabits, word: str) -> str:
     if habits.deny is Deny.REDIRECTS:
-        return '<button class="quiet" name="decision" value="deny">Deny</button>'
-    return '<a href="#">Deny</a>' if habits.deny is Deny.NOWHERE else ""
+        return f'<button class="quiet" name="decision" value="deny">{word}</button>'
+    return f'<a href="#">{word}</a>' if habits.deny is Deny.NOWHERE else ""
 
 
 def _login_form(asked: Asked, problem: str = "") -> Response:
@@ -219,8 +211,8 @@ def _form_targets(redirect_uri: str) -> str:
     return f"'self' {origin if usable else f'{parts.scheme}:'}"
 
 
-def _page(title: str, body: str, form_action: str, status: int = 200) -> Response:
-    response = pages.page(title, body)
+def _page(title: str, body: str, form_action: str, status: int = 200, language: str = "en") -> Response:
+    response = pages.page(title, body, language)
     response.status = status
     response.headers |= {
         "Content-Security-Policy": f"{WITHOUT_SCRIPTS}; form-action {form_action}",
