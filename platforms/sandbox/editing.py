@@ -36,6 +36,7 @@ def create(db: sqlite3.Connection, author: store.Account, params: Params) -> Sta
         in_reply_to_id=to_i(params["in_reply_to_id"]) if params.get("in_reply_to_id") else None,
         media_ids=tuple(one.id for one in chosen),
         quote_policy=_quote_policy(params, "public"),
+        content_type=string(params, "content_type") or "text/plain",  # unknown to Mastodon, which never shows it
         created_at=store.now(),
     )
     if status.visibility not in ("public", "unlisted", "private", "direct"):

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from platforms.sandbox import samples, store
+from platforms.sandbox import families, samples, store
 from platforms.sandbox.database import Database, WrongVersion
 from platforms.sandbox.server import serve
 from vedfolnir.lib.arguments import port_or_any
@@ -19,7 +19,8 @@ class Command(BaseCommand):
     help = (
         "Run a small Mastodon-like instance of our own, with sample posts to practise on. Nothing that happens there "
         "reaches anybody else, and it keeps its state from one start to the next. Open the address that it prints to "
-        "see the posts and their alt texts; Ctrl-C ends it."
+        "see the posts and their alt texts; Ctrl-C ends it. With --like it behaves as another kind of server does, "
+        "with the ways in which that kind loses or changes what an edit sends."
     )
     requires_system_checks: tuple[str, ...] = ()
     requires_migrations_checks = False
@@ -35,6 +36,16 @@ class Command(BaseCommand):
             type=Path,
             default=settings.DATA_DIR / "sandbox.sqlite3",
             help="File that holds the posts (var/sandbox.sqlite3); it is made when missing.",
+        )
+        parser.add_argument(
+            "--like",
+            choices=list(families.FAMILIES),
+            help="Kind of server to be (mastodon). A file stays what it was made as; --reset can change it.",
+        )
+        parser.add_argument(
+            "--like-version",
+            metavar="VERSION",
+            help="Version of that software, such as 4.0.2 for mastodon or 2.75 for snac; the usual one if not given.",
         )
         parser.add_argument(
             "--public",
@@ -58,21 +69,26 @@ class Command(BaseCommand):
         """Do one of the three things."""
         database: Path = options["database"]
         try:
+            like, version = options["like"], options["like_version"]
             if options["reset"]:
-                self._reset(database, ask=options["interactive"])
+                self._reset(database, like, version, ask=options["interactive"])
                 return
+            families.choose(database, like, version)
             samples.seed(database)
         except (OSError, WrongVersion) as error:
             raise CommandError(f"Cannot use {database}: {error}") from error
+        except ValueError as error:
+            raise CommandError(str(error)) from error
 
         if options["token"]:
             self.stdout.write(store.issue_token(database, samples.DEMO))
         else:
             self._serve(database, **{name: options[name] for name in ("host", "port", "public", "connected")})
 
-    def _reset(self, database: Path, *, ask: bool) -> None:
+    def _reset(self, database: Path, like: str | None, version: str | None, *, ask: bool) -> None:
         if ask and input(f"Forget everything in {database} but the tokens? [y/N] ").strip().lower() not in ("y", "yes"):
             raise CommandError("Nothing was changed.")
+        families.choose(database, like, version, again=True)
         Database(database).wipe()
         samples.seed(database)
         self.stdout.write("The sample posts are back as they were.")
@@ -86,7 +102,9 @@ class Command(BaseCommand):
             self.stderr.write(f"Warning: whoever can reach {host}:{port} sees the sample posts, without a password.")
 
         def ready(url: str) -> None:
+            family = families.opened(database)
             self.stdout.write(f"The sandbox runs. Its public page: {url}/@{samples.DEMO}")
+            self.stdout.write(f"It behaves like {family.name} {family.version}.")
             if not connected:
                 self.stdout.write(
                     f"To connect it to Vedfolnir: add the instance {url} under Connections, with the token that\n"

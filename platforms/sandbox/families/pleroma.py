@@ -39,13 +39,15 @@ def show_media(call: Call, pk: str) -> Response:
 def update_media(call: Call, pk: str) -> Response:
     """Describe the upload object; a post that shows it stays as it is until it is edited."""
     media = call.own_media(pk)
-    if "description" in call.request.params:
-        text = call.request.text("description")
-        values = media.id, text
-        call.db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?)", values)
-        if media.status_id is not None:
-            store.add_media_write(call.db, replace(media, description=text))
-    return media_answer(call, uploaded(call.db, media))
+    if "description" not in call.request.params:
+        return media_answer(call, uploaded(call.db, media))
+    changed = replace(media, description=call.request.text("description"))
+    if media.status_id is None:
+        store.update_media(call.db, changed)
+    else:
+        call.db.execute("INSERT OR REPLACE INTO uploads VALUES (?, ?)", (changed.id, changed.description))
+        store.add_media_write(call.db, changed)
+    return media_answer(call, changed)
 
 
 class Pleroma(Family):
