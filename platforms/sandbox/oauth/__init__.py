@@ -1,6 +1,10 @@
 """OAuth 2 as the families of servers do it: an app registers, a person allows it, a code becomes a token.
 
 It is a practice server: to sign in is to choose an account, and there is no password that could be wrong.
+
+Not imitated: confirming by mail and second factors, PKCE without a secret (public clients), userinfo and OpenID,
+introspection, removing an app in the account's settings (tests revoke its tokens instead), and the few words that each
+family's pages and error descriptions have of their own.
 """
 
 import sqlite3

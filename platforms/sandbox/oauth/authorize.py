@@ -187,7 +187,7 @@ def _login_form(asked: Asked, problem: str = "") -> Response:
 <form class="consent" method="post" action="{LOGIN_PATH}">
 <p><label>Login: <input name="login" autocomplete="username" required></label></p>
 <p><label>Password: <input type="password" name="passwd" autocomplete="off" required></label></p>
-<p class="fine">This is a practice server: any password will do.</p>
+<p class="fine">This is a practice server: log in as demo, with any password.</p>
 <input type="hidden" name="redir" value="{escape(asked.redirect_uri)}">
 <input type="hidden" name="cid" value="{escape(asked.app.client_id)}">
 <input type="hidden" name="state" value="{escape(asked.state or "")}">
