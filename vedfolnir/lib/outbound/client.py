@@ -98,10 +98,13 @@ class HttpClient:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
     ) -> Response:
         """Send one request to `path` (from the slash on, below the base URL) and return the answer of any status.
+
+        The body is `json`, or else `form` (application/x-www-form-urlencoded, as OAuth wants it).
 
         A GET goes out a second time when the server had closed a kept connection; nothing else is repeated.
         Raises OutboundUnavailable and OutboundRefused.
@@ -111,7 +114,7 @@ class HttpClient:
         url = self._base.url.rstrip("/") + path
         own = CaseInsensitiveDict(self._headers)
         own.update(headers or {})
-        request = requests.Request(method, url, headers=own, params=params, json=json)
+        request = requests.Request(method, url, headers=own, params=params, json=json, data=form)
         self._channel.guard.start()
         return self._channel.send(request, self._base.host, self._max_bytes if max_bytes is None else max_bytes)
 
