@@ -24,7 +24,10 @@ CHANGED_BY_LOOKING = (UserSession,)
 
 @dataclass(frozen=True)
 class Cast:
-    """`people` by their relation to `connection`; `owner` is a reviewer, `reader` and `colleague` are members."""
+    """`people` by their relation to `connection`; `owner` is a reviewer.
+
+    `reader` and `colleague` are members, and so are `unapproved` and `switched_off`, whom it helps nothing.
+    """
 
     people: dict[str, User]
     connection: PlatformConnection
@@ -47,7 +50,15 @@ class Cast:
 
 
 def make_cast() -> Cast:
-    people = {
+    people = make_people()
+    cast = make_rows(people, people["owner"], people["reader"])
+    for who in ("colleague", "unapproved", "switched_off"):
+        PlatformMember.objects.create(platform_connection=cast.connection, user=people[who], role=Role.REVIEWER)
+    return cast
+
+
+def make_people() -> dict[str, User]:
+    return {
         "owner": make_user("owner", role=Role.REVIEWER),
         "reader": make_user("reader", role=Role.VIEWER),
         "colleague": make_user("colleague", role=Role.REVIEWER),
@@ -55,20 +66,24 @@ def make_cast() -> Cast:
         "reviewer": make_user("reviewer", role=Role.REVIEWER),
         "moderator": make_user("moderator", role=Role.MODERATOR),
         "admin": make_user("admin", role=Role.ADMIN),
+        "unapproved": make_user("unapproved", role=Role.ADMIN, is_approved=False),
+        "switched_off": make_user("switched_off", role=Role.ADMIN, is_active=False),
     }
-    owner = people["owner"]
+
+
+def make_rows(people: dict[str, User], owner: User, member: User) -> Cast:
+    """A row of everything that belongs to one connection of `owner`, with one member who may only look."""
     connection = PlatformConnection.objects.create(
         user=owner,
         name="Ours",
         platform_type=Family.MASTODON,
         instance_url="https://social.example",
-        username="owner",
+        username=owner.username,
         account_id="1",
         access_token="secret-token",
         is_default=True,
     )
-    reader = PlatformMember.objects.create(platform_connection=connection, user=people["reader"], role=Role.VIEWER)
-    PlatformMember.objects.create(platform_connection=connection, user=people["colleague"], role=Role.REVIEWER)
+    membership = PlatformMember.objects.create(platform_connection=connection, user=member, role=Role.VIEWER)
     task = CaptionGenerationTask.objects.create(user=owner, platform_connection=connection)
     ProcessingRun.objects.create(user_id=str(owner.pk), platform_connection=connection, batch_id=task.pk)
     CaptionGenerationUserSettings.objects.create(user=owner, platform_connection=connection)
@@ -77,11 +92,11 @@ def make_cast() -> Cast:
     )
     image = _make_image(post)
     publication = Publication.objects.create(post=post, platform_connection=connection)
-    Setting.objects.create(key="a", value="b")
+    Setting.objects.get_or_create(key="a", value="b")
     SystemRequest.objects.create(user=owner)
-    UserSession.objects.create(session_id="0" * 64, user=owner, expires_at=timezone.now() + timedelta(days=1))
+    UserSession.objects.create(session_id=f"{owner.pk:064}", user=owner, expires_at=timezone.now() + timedelta(days=1))
     audit.record("made", actor=owner, entity=image)
-    return Cast(people, connection, image, task, publication, reader)
+    return Cast(people, connection, image, task, publication, membership)
 
 
 def _make_image(post: Post) -> Image:
