@@ -7,6 +7,7 @@ from platforms.sandbox import editing, entities, families, oauth, pictures, stor
 from platforms.sandbox.families.base import Family
 from platforms.sandbox.listing import account_statuses
 from platforms.sandbox.routing import Call, Route, route
+from platforms.sandbox.store import Status
 from platforms.sandbox.wire import ApiError, Request, Response, Upload, json_response
 
 NODEINFO = "http://nodeinfo.diaspora.software/ns/schema/2.0"
@@ -20,6 +21,17 @@ def find(family: Family, method: str, path: str) -> tuple[Route, tuple[str, ...]
         if found:
             return None if (one.method, one.path) in family.missing else (one, found.groups())
     return None
+
+
+def status_of(db: sqlite3.Connection, family: Family, request: Request, given: str | None = None) -> Status | None:
+    """The status that a request is about, also by one of its pictures; `given` is the id of another one to take."""
+    found = find(family, request.method, request.path)
+    pk = given or (found[1][0] if found and found[1] else "")
+    if not given and found and found[0].path.startswith("/api/v1/media/"):
+        media = store.media(db, [family.ids.decode("media", pk) or 0])
+        return store.status(db, media[0].status_id) if media and media[0].status_id else None
+    known = family.ids.decode("status", pk)
+    return store.status(db, known) if known is not None else None
 
 
 def dispatch(db: sqlite3.Connection, request: Request, token: store.Token | None) -> Response:

@@ -105,10 +105,7 @@ class Sandbox:
         """Edit the post that the request is about, as somebody else."""
         with self.database.write() as db:
             family = families.of(db)
-            found = api.find(family, request.method, request.path)
-            given = fault.options.get("status_id") or (found[1][0] if found and found[1] else "")
-            known = family.ids.decode("status", given)
-            status = store.status(db, known) if known is not None else None
+            status = api.status_of(db, family, request, fault.options.get("status_id"))
             if status:
                 editing.change_text(db, status, fault.options.get("text") or f"{status.text}\n\n(Edited elsewhere.)")
                 family.changed_elsewhere(db, status)

@@ -13,7 +13,7 @@ A fault is a row, so that another process can set it. It waits for requests whos
 | html | a web page with status 200 instead of the answer | `status` (200), `after` |
 | truncated | the request is carried out, but half of the answer's body is missing | |
 | conflict | somebody else edits the post: after a GET was answered, before anything else is | `text`, `status_id` |
-| drop_alt | an edit silently loses the first alt text that it sets | |
+| drop_alt | an edit silently loses the first alt text that it sets, PUT media the one that it sends | |
 | drop_image | an edit silently loses the last picture | |
 
 `after` true means that the request is carried out and only the answer is lost, as when a proxy gives up.
@@ -146,6 +146,8 @@ def lose(fault: Fault, request: Request) -> None:
     if fault.kind == "drop_image" and isinstance(request.params.get("media_ids"), list):
         request.params["media_ids"] = request.params["media_ids"][:-1]
     if fault.kind == "drop_alt":
+        if request.path.startswith("/api/v1/media/"):
+            request.params.pop("description", None)
         attributes = request.params.get("media_attributes")
         for given in attributes if isinstance(attributes, list) else []:
             if isinstance(given, dict) and given.pop("description", None) is not None:

@@ -55,8 +55,8 @@ def test_what_is_never_listed(sandbox: SandboxHandle, api: Api) -> None:
     sandbox.add_status("direct", visibility="direct")
     sandbox.add_status("", pictures=0, reblog_of_id=sandbox.add_status("other", username="observatory"))
     assert listed(sandbox, api) == [text, film, album, photo]
-    for value in ("true", "false", "0"):
-        assert text not in listed(sandbox, api, only_media=value) or value == "0"
+    for value, told in (("true", False), ("false", False), ("0", True)):
+        assert (text in listed(sandbox, api, only_media=value)) is told
 
 
 def test_there_is_no_language_and_no_poll(sandbox: SandboxHandle, api: Api) -> None:
@@ -147,6 +147,16 @@ def test_before_0_11_5_posted_pictures_cannot_be_described(tmp_path: Path) -> No
         api.session.close()
 
 
+def test_faults_also_hit_the_writing_of_pictures(sandbox: SandboxHandle, api: Api) -> None:
+    status_id = sandbox.add_status("Text", pictures=[Picture("Before")])
+    path = f"/api/v1/media/{picture_of(sandbox, status_id)['id']}"
+    sandbox.fault("conflict", method="PUT", path_prefix="/api/v1/media")
+    assert api("PUT", path, json={"description": "New"}).json()["description"] == "New"
+    assert sandbox.status(status_id)["text"] == "Text\n\n(Edited elsewhere.)"
+    sandbox.fault("drop_alt", method="PUT")
+    assert api("PUT", path, json={"description": "Newer"}).json()["description"] is None
+
+
 # PUT statuses
 
 
@@ -178,6 +188,15 @@ def test_an_album_is_cut_to_the_pictures_that_were_sent(sandbox: SandboxHandle, 
     assert api("PUT", path, json={"status": "Text", "media_ids": ids}).status_code == 404
     assert api("PUT", path, json={"status": "Text", "media_ids": None}).status_code == 200
     assert sandbox.status(status_id)["media_attachments"] == []
+
+
+def test_the_history_is_newest_first_and_only_for_what_all_may_see(sandbox: SandboxHandle, api: Api) -> None:
+    status_id, private = sandbox.add_status("Before"), sandbox.add_status(visibility="private")
+    path = f"/api/v1/statuses/{status_id}"
+    assert api.get(f"{path}/history") == []
+    api("PUT", path, json={"status": "After"})
+    assert [one["content"] for one in api.get(f"{path}/history")] == ["<p>After</p>", "<p>Before</p>"]
+    assert api("GET", f"/api/v1/statuses/{private}/history").status_code == 403
 
 
 def test_an_edit_has_limits_of_its_own(sandbox: SandboxHandle, api: Api) -> None:

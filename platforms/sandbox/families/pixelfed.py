@@ -43,7 +43,7 @@ def page_of_statuses(call: Call, author: Account, limit: int) -> list[Status]:
     """Newest first. `min_id` is a mere bound and wins over `max_id`; `since_id` is ignored.
 
     Never replies, boosts, direct posts, and albums in which pictures and videos are mixed. `only_media=false` counts
-    as true, as "false" does in PHP.
+    as true, as every text but "" and "0" does in PHP.
     """
     shown = "('public', 'unlisted', 'private')" if call.owner.id == author.id else "('public', 'unlisted')"
     conditions = [
@@ -54,7 +54,7 @@ def page_of_statuses(call: Call, author: Account, limit: int) -> list[Status]:
         "(SELECT count(DISTINCT kind = 'image') FROM media WHERE media.status_id = statuses.id) < 2",
     ]
     values = [author.id]
-    if call.request.text("only_media"):
+    if call.request.text("only_media") not in (None, "", "0"):
         conditions.append("media_ids != '[]'")
     for name, sign in (("min_id", ">"), ("max_id", "<")):
         if (given := listing.bound(call, name)) is not None:
@@ -75,15 +75,30 @@ def cached(call: Call, status: Status) -> Json:
     if row is not None and time.time() - float(row["created_at"]) < CACHE_SECONDS:
         kept: Json = json.loads(row["body"])
         return kept
-    entity = call.entities.status(status)
-    values = status.id, json.dumps(entity), str(time.time())
-    call.db.execute("INSERT OR REPLACE INTO cached_statuses VALUES (?, ?, ?)", values)
+    # Nothing may be written between the look and the note, or what was true before a write would be seen after it.
+    call.db.execute("BEGIN IMMEDIATE")
+    try:
+        current = store.status(call.db, status.id)
+        entity = call.entities.status(current or status)
+        if current is not None:
+            values = status.id, json.dumps(entity), str(time.time())
+            call.db.execute("INSERT OR REPLACE INTO cached_statuses VALUES (?, ?, ?)", values)
+    finally:
+        call.db.execute("COMMIT")
     return entity
 
 
 def forget(db: sqlite3.Connection, status_id: int | None) -> None:
     """Take a status out of the cache."""
     db.execute("DELETE FROM cached_statuses WHERE status_id = ?", (status_id,))
+
+
+def status_history(call: Call, pk: str) -> Response:
+    """Every version, newest first; nothing for a status that was never edited, 403 for one that not all may see."""
+    status = call.visible(pk)
+    if status.visibility not in ("public", "unlisted"):
+        raise Refusal(json_response({"message": ""}, 403))
+    return json_response(call.entities.history(status)[::-1] if store.edits(call.db, status.id) else [])
 
 
 def show_media(call: Call, pk: str) -> Response:
@@ -132,6 +147,7 @@ class Pixelfed(Family):
     routes = (
         route("GET", "/api/v1/accounts/:id/statuses", account_statuses, "read:statuses"),
         route("GET", "/api/v1/statuses/:id", show_status, "read:statuses"),
+        route("GET", "/api/v1/statuses/:id/history", status_history, "read:statuses"),
         route("GET", "/api/v1/media/:id", show_media, "write:media", required=True),
         route("PUT", "/api/v1/media/:id", update_media, "write:media", required=True),
     )

@@ -56,6 +56,7 @@ class Pleroma(Family):
     name = "pleroma"
     default_version = "2.6.0"
     ids = FlakeIds()
+    limited_by = ""  # its limiter tells nothing in headers
     routes = (
         route("GET", "/api/v1/media/:id", show_media, "read:media", "write:media", required=True),
         route("PUT", "/api/v1/media/:id", update_media, "write:media", required=True),

@@ -7,13 +7,12 @@ import sqlite3
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from platforms.sandbox import editing, listing, store
 from platforms.sandbox.families.base import Family, Json, keep_media, media_answer
 from platforms.sandbox.ids import Digests
 from platforms.sandbox.routing import Call, Route, route
-from platforms.sandbox.store import Account, Media, Status, Token
+from platforms.sandbox.store import Media, Status, Token
 from platforms.sandbox.wire import ApiError, Refusal, Request, Response, json_response, truthy
 
 EDITS_WORK = (2, 96)
@@ -100,16 +99,15 @@ class Snac(Family):
         return f"{_seconds(status.created_at):010d}{self.ids.encode('status', status.id)}"
 
     def media_id(self, db: sqlite3.Connection, base_url: str, media: Media) -> str:
-        """The address of a picture once it is posted; before, something else."""
-        known = self.ids.encode("media", media.id)
-        if media.status_id is None:
-            return known
-        author: Account | None = store.account(db, media.account_id)
-        return f"{base_url}/{author.username if author else ''}/s/{known}.{media.file.rpartition('.')[2]}"
+        """The address of the post and a number once it is posted; before, something else.
 
-    def shape_media(self, media: Media, entity: Json) -> Json:
-        """The address of a posted picture is its id."""
-        return {**entity, "url": entity["id"]} if urlsplit(entity["id"]).scheme else entity
+        The number is snac's position in the post there, and the store's own here.
+        """
+        status = store.status(db, media.status_id) if media.status_id is not None else None
+        if status is None:
+            return self.ids.encode("media", media.id)
+        author = store.author(db, status)
+        return f"{base_url}/users/{author.username}/statuses/{self.permanent_id(status)}_{media.id}"
 
     def shape_status(self, status: Status, entity: Json) -> Json:
         """Nothing about quotes."""
