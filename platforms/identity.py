@@ -2,11 +2,13 @@
 
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
+from platforms import traffic
 from platforms.clients.api import Api
 from platforms.clients.base import Account, Capabilities, CredentialsRefused, Instance, PlatformRefused
 from platforms.clients.detection import UNKNOWN, Detected, detect
@@ -34,12 +36,20 @@ class Identity:
 def identify(base_url: str, token: str) -> Identity:
     """Ask the server what it is, without the token, and then with it who we are. Takes ten seconds at most.
 
+    It is tried also where the server is known not to answer: a person waits for it, and may know better.
     Never call it inside a transaction. Raises PlatformUnavailable, CredentialsRefused and PlatformRefused.
     """
-    deadline = time.monotonic() + PATIENCE
-    with Api(base_url, allow=settings.OUTBOUND_ALLOW, timeout=QUICK, deadline=deadline) as api:
+    asking = partial(
+        Api,
+        base_url,
+        allow=settings.OUTBOUND_ALLOW,
+        timeout=QUICK,
+        deadline=time.monotonic() + PATIENCE,
+        traffic=traffic.for_person(base_url),
+    )
+    with asking() as api:
         detected = detect(api)
-    with Api(base_url, token=token, allow=settings.OUTBOUND_ALLOW, timeout=QUICK, deadline=deadline) as api:
+    with asking(token=token) as api:
         account = _verify(api, detected)
     if len(account.id) > LONGEST_ID or len(account.username) > LONGEST_USERNAME:
         raise PlatformRefused(_("The account's name or id is longer than Vedfolnir can store."))

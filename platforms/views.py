@@ -17,7 +17,7 @@ from accounts.http import SignedInRequest, ability_required
 from accounts.models import User
 from accounts.roles import Ability
 from platforms import actions, switching
-from platforms.clients import capabilities_for
+from platforms.clients import capabilities_for, outlook_for
 from platforms.forms import ConnectForm, MemberForm, OptionsForm
 from platforms.models import PlatformConnection, PlatformMember
 from platforms.switching import SECRETS
@@ -80,6 +80,7 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
     context = {
         "connection": connection,
         "capabilities": capabilities_for(connection),
+        "outlook": outlook_for(connection),
         "may_manage": actions.may_manage(connection, request.user),
         "may_share": actions.may_share(connection, request.user),
         "may_choose_posts": actions.may_choose_posts(connection, request.user),

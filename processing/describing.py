@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import StrEnum
+from random import uniform
 from typing import Any, Protocol
 
 from django.utils import timezone
@@ -14,6 +15,7 @@ from captions import checks, drafts
 from captions.actions import alt_text_limit
 from captions.drafts import Draft, Picture
 from captions.models import Image
+from platforms.traffic import Held
 from processing import backoff, leases, outages, pictures
 from processing.engine_choice import EngineMisconfigured, current_chain
 from processing.engines import EngineAnswer, EngineRefused, EngineRequest, EngineUnavailable
@@ -25,6 +27,7 @@ from vedfolnir.lib.outbound import OutboundRefused, OutboundUnavailable
 logger = logging.getLogger(__name__)
 
 FAILURES_MOST = 5
+SILENCE_MOST = 600.0  # seconds
 RETRY_FIRST, RETRY_MOST, RETRY_FACTOR = timedelta(seconds=30), timedelta(hours=1), 4
 
 
@@ -69,6 +72,8 @@ def _describe(image: Image, engine: Describer | None) -> Result:
         outages.over()
     except EngineUnavailable as error:
         return _after_outage(image, str(error), picture)
+    except Held as error:
+        return _after_held(image, error)
     except (OutboundUnavailable, EngineMisconfigured) as error:
         return _later(image, str(error), picture)
     except EngineRefused as error:
@@ -143,6 +148,13 @@ def _after_outage(image: Image, reason: str, picture: Picture | None) -> Result:
     """An outage waits, however long: it is taken back from the failures of the picture, which were counted at claim."""
     retry_at = timezone.now() + outages.note()
     return _put_off(image, reason, retry_at, picture, failures=image.failures - 1)
+
+
+def _after_held(image: Image, error: Held) -> Result:
+    """The host of the file is left alone for about as long as it has not answered, so that others get their turn."""
+    wait = max(error.seconds, min(error.silent_for, SILENCE_MOST)) * uniform(1, 2)  # noqa: S311  (spreads load)
+    retry_at = timezone.now() + timedelta(seconds=wait)
+    return _put_off(image, error.reason, retry_at, None, failures=image.failures - 1)
 
 
 def _later(image: Image, reason: str, picture: Picture | None = None) -> Result:

@@ -161,14 +161,16 @@ def give_back(task: CaptionGenerationTask) -> None:
     held(task).update(next_attempt_at=timezone.now(), failures=F("failures") - 1)
 
 
-def postpone(task: CaptionGenerationTask, reason: str, *, retry_after: float | None = None) -> None:
-    """Try again later and say why; after FAILURES_MOST failures in a row, fail."""
-    if task.failures >= FAILURES_MOST:
-        gave_up = _("Gave up after %(count)d attempts. %(reason)s") % {"count": task.failures, "reason": reason}
+def postpone(task: CaptionGenerationTask, reason: str, *, retry_after: float | None = None, tried: bool = True) -> None:
+    """Try again later and say why; after FAILURES_MOST failures in a row, fail. What was not `tried` is no failure."""
+    failures = task.failures if tried else task.failures - 1
+    if failures >= FAILURES_MOST:
+        gave_up = _("Gave up after %(count)d attempts. %(reason)s") % {"count": failures, "reason": reason}
         fail(task, gave_up)
         return
-    later = backoff.next_attempt(task.failures, first=RETRY_FIRST, most=RETRY_MOST, retry_after=retry_after)
-    held(task).update(next_attempt_at=later, error_message=reason, current_step=_waiting_until(later))
+    later = backoff.next_attempt(failures, first=RETRY_FIRST, most=RETRY_MOST, retry_after=retry_after)
+    waiting = {"next_attempt_at": later, "error_message": reason, "current_step": _waiting_until(later)}
+    held(task).update(**waiting, failures=failures)
 
 
 def fail(task: CaptionGenerationTask, reason: str) -> bool:

@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 
 from captions.drafts import Picture
 from captions.models import Image
+from platforms import traffic
 from processing.preparation import MAX_BYTES, PictureRefused, PreparedImage, prepare
-from vedfolnir.lib.outbound import OutboundUnavailable, Response, fetch
+from vedfolnir.lib.outbound import OutboundRefused, OutboundUnavailable, Response, fetch
 
 FOLDER = "pictures"
 GONE = frozenset({404, 410})
@@ -19,14 +20,30 @@ LATER = frozenset({408, 425, 429})
 def download(image: Image) -> PreparedImage:
     """The picture as the engines take it.
 
-    Raises OutboundUnavailable (again later), OutboundRefused and PictureRefused (a person must look).
+    Raises OutboundUnavailable and, where the host is known not to answer, Held (again later), OutboundRefused and
+    PictureRefused (a person must look).
     """
     address = image.image_url or image.preview_url
     if not address:
         raise PictureRefused(_("The server gave no address for the file, or one that is too long."))
-    response = fetch(address, max_bytes=MAX_BYTES, allow=settings.OUTBOUND_ALLOW, accept="image/*")
+    response = _fetch(address)
     _require_success(response)
     return prepare(response.body)
+
+
+def _fetch(address: str) -> Response:
+    host = traffic.for_files(address)
+    ticket = host.enter()
+    try:
+        response = fetch(address, max_bytes=MAX_BYTES, allow=settings.OUTBOUND_ALLOW, accept="image/*")
+    except OutboundUnavailable:
+        host.failed(ticket)
+        raise
+    except OutboundRefused:
+        host.let_go(ticket)
+        raise
+    host.answered(ticket, response.status, response.headers)
+    return response
 
 
 def _require_success(response: Response) -> None:

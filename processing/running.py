@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from platforms import actions as platforms
 from platforms.clients import client_for
+from platforms.clients.api import HeldBack
 from platforms.clients.base import CredentialsRefused, PlatformClient, PlatformRefused, PlatformUnavailable
 from platforms.models import PlatformConnection
 from processing import lifecycle, scanning, stopping
@@ -66,7 +67,8 @@ def _scan(
     except stopping.Stopping:
         lifecycle.give_back(task)
     except PlatformUnavailable as error:
-        lifecycle.postpone(task, error.reason, retry_after=error.retry_after)
+        tried = not isinstance(error, HeldBack)
+        lifecycle.postpone(task, error.reason, retry_after=error.retry_after, tried=tried)
     except PlatformRefused as error:
         lifecycle.fail(task, error.reason)
         if isinstance(error, CredentialsRefused):

@@ -27,7 +27,10 @@ def sweep() -> None:
 def ring_io() -> None:
     """Ring for due and for ended but not yet withdrawn tasks, and for one publication of each account."""
     room = _room(doorbells.IO)
-    tasks = CaptionGenerationTask.objects.due().order_by("next_attempt_at").values_list("pk", flat=True)
+    # To read an account whose server asked to wait, or does not answer, would take the turn of another.
+    paused = PlatformConnection.objects.filter(paused_until__gt=timezone.now())
+    can_go_on = CaptionGenerationTask.objects.due().exclude(scanned_at=None, platform_connection__in=paused)
+    tasks = can_go_on.order_by("next_attempt_at").values_list("pk", flat=True)
     ended = CaptionGenerationTask.objects.withdrawing().order_by("next_attempt_at").values_list("pk", flat=True)
     for_tasks = (room + 1) // 2
     for task_id in [*ended[: (for_tasks + 1) // 2], *tasks[:for_tasks]][:for_tasks]:

@@ -6,6 +6,7 @@ The clients take and return frozen data (`platforms.clients.base`), never models
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.utils import timezone
 
 from platforms import traffic
 from platforms.clients.api import DEFAULT_TIMEOUT, Api
@@ -38,6 +39,15 @@ def client_for(connection: "PlatformConnection", *, timeout: Timeout = DEFAULT_T
         traffic=traffic.for_connection(connection, found.profile.rates),
     )
     return found.client(api, capabilities_for(connection))
+
+
+def outlook_for(connection: "PlatformConnection") -> traffic.Outlook:
+    """Whether its server answers, and whether it asked us to wait, as far as we know: nothing is asked."""
+    known = traffic.for_connection(connection, family(connection.platform_type).profile.rates).outlook()
+    paused_until = connection.paused_until
+    if known.next_try is None and paused_until is not None and paused_until > timezone.now():
+        return traffic.Outlook(asked_until=paused_until, next_try=paused_until)
+    return known
 
 
 def capabilities_for(connection: "PlatformConnection") -> Capabilities:

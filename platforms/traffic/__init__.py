@@ -1,6 +1,6 @@
 """How often and whether a server may be asked, known by all workers together: budgets, pauses, and a circuit breaker.
 
-`for_connection` and `for_host` give the `Traffic` that `platforms.clients.api.Api` asks before each request and tells
+`for_connection` and `for_person` give the `Traffic` that `platforms.clients.api.Api` asks before each request and tells
 after each answer. Nothing here waits: who must wait is told for how long.
 """
 
@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from platforms.clients.profile import RateHabits
     from platforms.models import PlatformConnection
 
-__all__ = ["PAGE", "READ", "WRITE", "Held", "Outlook", "Ticket", "Traffic", "for_connection", "for_host", "private"]
+__all__ = [
+    "PAGE",
+    "READ",
+    "WRITE",
+    "Held",
+    "Outlook",
+    "Ticket",
+    "Traffic",
+    "for_connection",
+    "for_files",
+    "for_person",
+    "private",
+]
 
 
 def for_connection(connection: "PlatformConnection", rates: "RateHabits", *, person: bool = False) -> Traffic:
@@ -29,7 +41,7 @@ def for_connection(connection: "PlatformConnection", rates: "RateHabits", *, per
         rates.counted_by, f"connection {connection.pk}"
     )
     return Traffic(
-        urlsplit(connection.instance_url).netloc,
+        _host_of(connection.instance_url),
         everybodys(),
         counted_as=counted_as,
         pace=Pace(rates.writes, rates.writes_period),
@@ -38,9 +50,14 @@ def for_connection(connection: "PlatformConnection", rates: "RateHabits", *, per
     )
 
 
-def for_host(url: str, *, person: bool = False) -> Traffic:
-    """The traffic to the host of `url` without a token, or with one that belongs to no connection yet."""
-    return Traffic(urlsplit(url).netloc.rpartition("@")[2], everybodys(), person=person, tells_connections=True)
+def for_person(url: str) -> Traffic:
+    """The traffic to the host of `url` while somebody waits for it, such as to connect an account."""
+    return Traffic(_host_of(url), everybodys(), counted_as="people", person=True, tells_connections=True)
+
+
+def for_files(url: str) -> Traffic:
+    """The traffic to the host of `url` for public files, such as pictures."""
+    return Traffic(_host_of(url), everybodys(), asked_for="files", counted_as="files")
 
 
 def private(host: str) -> Traffic:
@@ -52,6 +69,14 @@ def private(host: str) -> Traffic:
 def everybodys() -> Shared:
     """What all workers share: in Redis, in the embedded mode in the database."""
     return Shared(DatabaseStore() if settings.EMBEDDED else RedisStore(settings.REDIS_URL))
+
+
+def _host_of(url: str) -> str:
+    """Name and port; empty for what is no address, which is refused where it is asked."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def _digest(remote_id: str) -> str:

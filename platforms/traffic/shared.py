@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from platforms.traffic.stores import MemoryStore, Row, State, Store, StoreUnavailable
+from platforms.traffic.stores import MemoryStore, RedisStore, Row, State, Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Shared:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._memory = MemoryStore()
+        self._memory = store if isinstance(store, MemoryStore) else MemoryStore()
         self._alone_until = 0.0  # time.monotonic()
         self._is_alone = False
 
@@ -49,8 +49,10 @@ class Shared:
         return self._asking(lambda store: self._change(store, name, now, change, useful_for))
 
     def forget(self) -> None:
-        """Forget what this process knows by itself: for tests."""
+        """Forget what this process knows, and what Redis does: for tests."""
         self._memory.clear()
+        if isinstance(self._store, RedisStore):
+            self._store.clear()
         self._alone_until, self._is_alone = 0.0, False
 
     def _change(
@@ -61,7 +63,8 @@ class Shared:
         change: Callable[[State], tuple[State, Result]],
         useful_for: Callable[[State], float],
     ) -> Result:
-        for _number in range(TRIES):
+        tries = 0
+        while True:
             kept = store.read(name)
             newest = self._newest(kept, name, now)
             state, result = change(newest.state)
@@ -71,14 +74,16 @@ class Shared:
             if store.swap(name, kept.version, row, now=now, seconds=seconds):
                 self._memory.put(name, row, now=now, seconds=seconds)
                 return result
-        logger.warning("The state of %s changes so fast that one change of it was not noted.", name)
-        return result
+            tries += 1
+            if tries == TRIES:
+                logger.warning("The state of %s changes so fast that one change of it was not noted.", name)
+                return result
 
     def _newest(self, kept: Row, name: str, now: float) -> Row:
         ours = self._memory.newest(name, now)
         return ours if ours.version > kept.version else kept
 
-    def _asking(self, work: Callable[[Store], Any]) -> Any:
+    def _asking(self, work: Callable[[Store], Result]) -> Result:
         if monotonic() >= self._alone_until:
             try:
                 done = work(self._store)

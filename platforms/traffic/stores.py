@@ -122,7 +122,7 @@ class RedisStore:
         return Row(int(version), json.loads(state)) if version and state else NOTHING
 
     def swap(self, name: str, seen: int, row: Row, *, now: float, seconds: float) -> bool:
-        values = [str(seen), str(row.version), json.dumps(row.state), int(seconds) + 1]
+        values: list[str | int] = [str(seen), str(row.version), json.dumps(row.state), int(seconds) + 1]
         try:
             return bool(self._swap(keys=[PREFIX + name], args=values))
         except RedisError as error:

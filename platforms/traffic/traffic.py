@@ -22,12 +22,16 @@ Result = TypeVar("Result")
 
 
 class Held(Exception):
-    """The request must not be sent for so many `seconds`; `reason` is a sentence for a person."""
+    """The request must not be sent for so many `seconds`; `reason` is a sentence for a person.
 
-    def __init__(self, reason: str, seconds: float) -> None:
+    `silent_for` is how long the host has not answered, in seconds; 0 where that is not why.
+    """
+
+    def __init__(self, reason: str, seconds: float, *, silent_for: float = 0.0) -> None:
         super().__init__(reason)
         self.reason = reason
         self.seconds = seconds
+        self.silent_for = silent_for
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,10 @@ class Outlook:
 class Traffic:
     """The requests of one budget (`counted_as`: a token, an account or our address) to one host.
 
-    `person` marks requests that somebody waits for: they go out whatever is known, and what they find replaces it.
-    With `tells_connections`, connections to a host that does not answer are paused as long. `now` is seconds of the
-    epoch.
+    What is `asked_for` tells apart what may fail each for itself: a server whose files cannot be had answers all the
+    same. `person` marks requests that somebody waits for: they go out whatever is known, and what they find replaces
+    it. With `tells_connections`, connections to a host that does not answer are paused as long. `now` is seconds of
+    the epoch.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class Traffic:
         host: str,
         shared: Shared,
         *,
+        asked_for: str = "host",
         counted_as: str = ANONYMOUS,
         pace: Pace = OWN_PACE,
         person: bool = False,
@@ -72,7 +78,7 @@ class Traffic:
         self._person = person
         self._tells_connections = tells_connections
         self._now = now
-        self._host_name = f"host {self.host}"
+        self._host_name = f"{asked_for} {self.host}"
         self._by_address = counted_as == ANONYMOUS
         self._budget_name = f"budget {self.host} {counted_as}"
 
@@ -194,7 +200,7 @@ class Traffic:
         known = {"host": self.host, "until": _clock(now + wait)}
         if breaker.is_open(state):
             text = _("%(host)s has not answered since %(since)s UTC. It is tried again at %(until)s UTC.")
-            return Held(text % {**known, "since": _clock(state["since"])}, wait)
+            return Held(text % {**known, "since": _clock(state["since"])}, wait, silent_for=now - state["since"])
         return Held(_("%(host)s asks us to wait until %(until)s UTC.") % known, wait)
 
     def _budget_reason(self, now: float) -> str:

@@ -51,6 +51,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.fixture(autouse=True)
+def servers_are_strangers() -> Iterator[None]:
+    """What one test learned of a server is nothing to the next one, whose server may have the same port."""
+    yield
+    from platforms import traffic
+
+    if traffic.everybodys.cache_info().currsize:
+        traffic.everybodys().forget()
+
+
 def uses_database(item: pytest.Item) -> bool:
     owner = getattr(item, "cls", None)
     return (
