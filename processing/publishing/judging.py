@@ -139,7 +139,7 @@ def _history(attempt: Attempt, base: Snapshot, now: Snapshot) -> list[PastVersio
     since = _moment(base.status.edited_at or base.status.created_at)
     if versions is None or since is None:
         return None
-    later = []
+    later: list[PastVersion] = []
     for version in versions:
         moment = _moment(version.created_at)
         if moment is None:

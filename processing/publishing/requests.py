@@ -56,12 +56,20 @@ def can_be_undone(publication: Publication) -> bool:
 
 
 def request_undo(publication: Publication, *, user: User | None) -> None:
-    """Ask a worker to put back the alt texts from before the publication. Raises RequestRefused."""
+    """Ask a worker to put back the alt texts from before the publication.
+
+    `user` is None for an operator at the command line. Raises RequestRefused.
+    """
     _require_permission(publication, user)
     written = Publication.objects.filter(pk=publication.pk, before__isnull=False, status__in=UNDOABLE)
     with transaction.atomic():
         if not written.update(
-            status=Publication.Status.UNDOING, next_attempt_at=timezone.now(), failures=0, error="", **NOTHING_SENT
+            status=Publication.Status.UNDOING,
+            next_attempt_at=timezone.now(),
+            failures=0,
+            error="",
+            requested_by=user,
+            **NOTHING_SENT,
         ):
             raise RequestRefused(str(NOT_WRITTEN))
         audit.record("publication_undo_requested", actor=user, entity=publication)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any
+from unittest.mock import patch
 
 from django.test import TestCase
 from django.utils import timezone
@@ -13,6 +14,8 @@ from platforms.clients import client_for
 from platforms.clients.base import PlatformClient, Snapshot, nothing
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import SandboxHandle
+from platforms.traffic.shared import Shared
+from platforms.traffic.stores import MemoryStore
 from processing.publishing import leases
 from processing.tests import cast
 
@@ -50,6 +53,19 @@ class PublishingCase(TestCase):
         """The worker that held it is gone, and so is its time."""
         long_ago = timezone.now() - 2 * leases.LEASE
         Publication.objects.filter(pk=publication.pk).update(next_attempt_at=long_ago, leased_until=long_ago)
+
+
+def own_traffic(case: TestCase) -> Callable[[], None]:
+    """What this test learns about servers is nobody else's; call what is returned to let pauses and budgets be over."""
+    patched = patch("platforms.traffic.everybodys")
+    everybodys = patched.start()
+    case.addCleanup(patched.stop)
+
+    def forget() -> None:
+        everybodys.return_value = Shared(MemoryStore())
+
+    forget()
+    return forget
 
 
 class Killed(BaseException):

@@ -11,7 +11,7 @@ from platforms.models import Family, PlatformConnection
 from platforms.sandbox.testing import Picture
 from processing.publishing import Result, leases, publish_publication, requests
 from processing.tests import cast
-from processing.tests.publishing_case import TEXT, DyingAfterTheWrite, Killed, PublishingCase, Wrapper
+from processing.tests.publishing_case import TEXT, DyingAfterTheWrite, Killed, PublishingCase, Wrapper, own_traffic
 
 
 class WriteTests(PublishingCase):
@@ -235,6 +235,7 @@ class TroubleTests(PublishingCase):
         self.assertEqual((publication.status, publication.failures), (Publication.Status.QUEUED, 0))
 
     def test_a_server_that_asks_for_a_pause_is_left_alone_by_the_whole_account(self) -> None:
+        forget_traffic = own_traffic(self)
         self.approved(self.sandbox.add_status())
         self.approved(self.sandbox.add_status())
         first, second = Publication.objects.order_by("pk")
@@ -244,6 +245,7 @@ class TroubleTests(PublishingCase):
         self.assertEqual(publish_publication(second.pk), Result.NOT_DUE)
 
         PlatformConnection.objects.update(paused_until=timezone.now())
+        forget_traffic()
         self.assertEqual(publish_publication(second.pk), Result.POSTED)
 
     def test_a_mistake_of_ours_is_on_the_row_and_tried_again_later(self) -> None:
