@@ -61,6 +61,7 @@ class Api:
     ) -> None:
         self.host = urlsplit(base_url).netloc
         self._base_url = base_url
+        self._token = (token or "").strip()
         self._deadline = deadline
         self._traffic = traffic or private(self.host)
         try:
@@ -180,8 +181,13 @@ class Api:
         return PlatformRefused(text % {"host": self.host, "status": response.status} + " " + _("Check the address."))
 
     def _words(self, response: Response) -> str:
-        """The server's own explanation, cleaned and cut; it is shown as text, never as HTML."""
-        return clean_line(next(_said(response), ""), WORDS)
+        """The server's own explanation, cleaned and cut, without the token; it is shown as text, never as HTML."""
+        said = next(_said(response), "")
+        return clean_line(said.replace(self._token, "…") if self._token else said, WORDS)
+
+    def forget_connections(self) -> None:
+        """Let the next request go over a new connection: what must not be sent twice might get lost on a kept one."""
+        self._http.close()
 
     def close(self) -> None:
         self._http.close()

@@ -1,5 +1,6 @@
 """What one edit of a post sends: everything, since a server loses, guesses or resets what is left out."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,4 +62,25 @@ def require_language(status: Status) -> None:
     if status.language is None:
         raise PlatformRefused(
             _("The post has no language, and an edit would give it one. Add the alt text by hand, or leave it.")
+        )
+
+
+def require_named_mentions(before: Snapshot) -> None:
+    """Raise PlatformRefused for a post that mentions people whom its text does not name.
+
+    Some servers make the mentions anew from the text and drop the others, such as the author of what it answers.
+    """
+    text = before.source.text
+    names = {acct.partition("@")[0] for acct in before.status.mentions}
+    if any(not re.search(rf"@{re.escape(name)}(?!\w|[.-]\w)", text, re.IGNORECASE) for name in names):
+        raise PlatformRefused(
+            _("The post speaks to people whom its text does not name; an edit would drop them. Do it by hand.")
+        )
+
+
+def require_marked_warning(before: Snapshot) -> None:
+    """Raise PlatformRefused for a content warning without the sensitive mark, one of which an edit would change."""
+    if before.source.spoiler_text and not before.status.sensitive:
+        raise PlatformRefused(
+            _("The post has a content warning but no sensitive mark; an edit would change that. Do it by hand.")
         )

@@ -149,7 +149,8 @@ def status(data: Any) -> Status:
         is_reblog=fields.get("reblog") is not None,
         poll=fields.optional_mapping("poll"),
         tags=tuple(tag.text("name").lower() for tag in fields.objects("tags", optional=True)),
-        mentions=tuple(mention.text("acct") for mention in fields.objects("mentions", optional=True)),
+        # snac names whom a reply answers twice, until the post is edited.
+        mentions=tuple(dict.fromkeys(mention.text("acct") for mention in fields.objects("mentions", optional=True))),
         attachments=tuple(_attachment(item) for item in attachments),
         quote_approval=fields.optional_mapping("quote_approval"),
         interaction_policy=fields.optional_mapping("interaction_policy"),

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from platforms.clients.base import PlatformRefused, Snapshot
-from platforms.clients.editing import quote_policy, require_language
+from platforms.clients.editing import quote_policy, require_language, require_marked_warning
 from platforms.clients.profile import Paging, Profile, RateHabits, Way, Writing
 from platforms.clients.writing import Writer
 
@@ -69,10 +69,7 @@ class MastodonClient(Writer):
             raise PlatformRefused(
                 _("The post has a content warning and no text; an edit would turn one into the other. Do it by hand.")
             )
-        if source.spoiler_text and not status.sensitive:
-            raise PlatformRefused(
-                _("The post has a content warning but no sensitive mark; an edit would set the mark. Do it by hand.")
-            )
+        require_marked_warning(before)
         require_language(status)
         if status.quote_approval is not None:
             quote_policy(status)

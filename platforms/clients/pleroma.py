@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from platforms.clients.api import NotFound
 from platforms.clients.base import Attachment, PlatformRefused, Snapshot
-from platforms.clients.editing import Body
+from platforms.clients.editing import Body, require_named_mentions
 from platforms.clients.entities import Fields
 from platforms.clients.profile import Paging, Profile, RateHabits, Way, Writing
 from platforms.clients.writing import Writer
@@ -74,11 +74,7 @@ class PleromaClient(Writer):
             raise PlatformRefused(
                 _("The post has a language, which an edit on this server loses. Add the alt text by hand.")
             )
-        text = before.source.text.casefold()
-        if any(f"@{acct.partition('@')[0].casefold()}" not in text for acct in before.status.mentions):
-            raise PlatformRefused(
-                _("The post speaks to people whom its text does not name; an edit would drop them. Do it by hand.")
-            )
+        require_named_mentions(before)
 
     def _write(self, before: Snapshot, texts: Mapping[str, str], before_each: Callable[[], None]) -> None:
         wanted = {one.id: texts.get(one.id, one.description or "") for one in before.status.attachments}

@@ -74,7 +74,9 @@ class Digests(Ids):
         return f"{pk ^ int(_digest(kind, 0)[:15], 16):016x}{digest}"
 
     def decode(self, kind: str, text: str) -> int | None:
-        """Takes a status id with the time before it, and the address of a posted picture."""
+        """Takes a status id with the time before it, and the address of a posted picture with its number behind."""
+        if kind == "media" and (posted := re.search(r"_([0-9]{1,18})$", text)):
+            return int(posted.group(1))
         found = re.search(r"(?:^|/)\d{10}([0-9a-f]{32})$|(?:^|/)([0-9a-f]{32})(?:\.\w+)?$", text)
         digits = (found.group(1) or found.group(2)) if found else ""
         if not digits:
