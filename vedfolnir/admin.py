@@ -49,5 +49,16 @@ class BoundedAdmin(admin.ModelAdmin[Row]):
     list_max_show_all = 200
     sortable_by = ()
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Filters in the address ask only for what the list shows, and for what its rows belong to.
+
+        `?session_id__startswith=` would tell, letter by letter, what no page shows.
+        """
+        name = lookup.partition("__")[0]
+        filters = {each[0] if isinstance(each, tuple) else each for each in self.list_filter}
+        relations = {field.name for field in self.opts.fields if field.is_relation}
+        known = {"pk", "id", *self.list_display, *filters, *relations}
+        return name in known and super().lookup_allowed(lookup, value, request)
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BoundedChangeList
