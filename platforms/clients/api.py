@@ -89,13 +89,15 @@ class Api:
         json: Any = None,
         bad_token: Collection[int] = UNAUTHORIZED,
         bad_token_pages: Collection[int] = (),
+        gone_pages: Collection[int] = (),
         from_reserve: bool = False,
     ) -> Answer:
         """Send one request and return its JSON.
 
         `scope` is what the token needs for it, named when it is missing; `bad_token` the statuses that mean that the
-        token is not accepted, `bad_token_pages` those that mean so where a web page comes with them; `from_reserve`
-        lets a request pass that finishes what was begun although the server's budget for us is nearly used up.
+        token is not accepted, `bad_token_pages` those that mean so where a web page comes with them, `gone_pages` those
+        that mean with one that there is no such thing; `from_reserve` lets a request pass that finishes what was begun
+        although the server's budget for us is nearly used up.
 
         Raises:
             PlatformUnavailable: the network, 408, 429, 5xx; HeldBack where it was not even sent.
@@ -107,6 +109,8 @@ class Api:
         if not 200 <= response.status < 300:
             if response.status in bad_token_pages and "html" in response.content_type:
                 bad_token = bad_token_pages
+            if response.status in gone_pages and "html" in response.content_type:
+                raise self._not_found(response)
             raise self._failure(response, scope, bad_token, wait)
         try:
             return Answer(response.json(), response.headers)
@@ -157,8 +161,12 @@ class Api:
         if "html" in response.content_type:
             return self._no_json(response)
         if response.status in (404, 410):
-            return NotFound(_("%(host)s does not have what we asked for (status %(status)s). %(words)s") % known)
+            return self._not_found(response)
         return PlatformRefused(_("%(host)s refuses what we asked for (status %(status)s). %(words)s") % known)
+
+    def _not_found(self, response: Response) -> NotFound:
+        known = {"host": self.host, "status": response.status, "words": self._words(response)}
+        return NotFound(_("%(host)s does not have what we asked for (status %(status)s). %(words)s") % known)
 
     def _redirected(self, response: Response) -> PlatformRefused:
         other = _host_of_redirect(response)

@@ -86,6 +86,8 @@ class Reader:
         return entities.source(answer.data)
 
     def history(self, status_id: str) -> list[PastVersion] | None:
+        if not self.profile.has_history:
+            return None
         path = f"{_status_path(status_id)}/history"
         try:
             answer = self._ask("GET", path, scope="read:statuses", from_reserve=status_id in self._begun)
@@ -101,8 +103,12 @@ class Reader:
 
     def _ask(self, method: str, path: str, **options: Any) -> Answer:
         """A request whose failures are read as this family means them."""
-        bad_token, pages = self.profile.bad_token, self.profile.bad_token_pages
-        return self._api.request(method, path, bad_token=bad_token, bad_token_pages=pages, **options)
+        habits: dict[str, Any] = {
+            "bad_token": self.profile.bad_token,
+            "bad_token_pages": self.profile.bad_token_pages,
+            "gone_pages": self.profile.gone_pages,
+        }
+        return self._api.request(method, path, **habits, **options)
 
     def _begin(self, status_id: str) -> None:
         """From now on requests about this post finish what was begun."""

@@ -34,6 +34,7 @@ PROFILE = Profile(
         "not; 2.96 and newer do. Each alt text is shown, so that you can copy it by hand."
     ),
     bad_token=frozenset({401}),
+    gone_pages=frozenset({404}),
     paging=Paging(
         size=256,  # all that it ever lists, in one page
         links=False,
