@@ -98,8 +98,8 @@ class Entities:
             "reblog": self.status(boosted) if boosted else None,
             "account": self.account(author),
             "media_attachments": [self.media(one) for one in store.media(self.db, status.media_ids)],
-            "mentions": self._mentions(status.text) if status.links else [],
-            "tags": self._tags(status.text) if status.links else [],
+            "mentions": self._mentions(status, reply),
+            "tags": [{"name": tag, "url": f"{self.base_url}/tags/{tag}"} for tag in content.tags(status.text)],
             "emojis": [],
             "card": None,
             "poll": self.poll(*found) if found else None,
@@ -196,11 +196,11 @@ class Entities:
             return content.to_plain_html(text)
         return content.to_html(text, self.base_url, lambda name: store.account_named(self.db, name) is not None)
 
-    def _tags(self, text: str) -> list[Json]:
-        return [{"name": tag, "url": f"{self.base_url}/tags/{tag}"} for tag in content.tags(text)]
-
-    def _mentions(self, text: str) -> list[Json]:
-        found = [store.account_named(self.db, name) for name in content.mentions(text)]
+    def _mentions(self, status: Status, reply: Status | None) -> list[Json]:
+        names = content.mentions(status.text)
+        if reply and reply.account_id != status.account_id and self.family.mentions_addressee(status):
+            names = list(dict.fromkeys([store.author(self.db, reply).username, *names]))
+        found = [store.account_named(self.db, name) for name in names]
         return [
             {
                 "id": self._id("account", one.id),

@@ -46,7 +46,7 @@ def dispatch(db: sqlite3.Connection, request: Request) -> Response:
         return _profile(db, request, head[1:], rest)
     if head == "":
         return _home(db)
-    return _posted_media(db, rest[1]) if len(rest) == 2 and rest[0] == "s" else _missing()
+    return _missing()
 
 
 def _file(db: sqlite3.Connection, name: str) -> Response:
@@ -55,13 +55,6 @@ def _file(db: sqlite3.Connection, name: str) -> Response:
         return Response(404, b"", {"Content-Type": "text/plain"})
     content_type, data = found
     return Response(200, data, {"Content-Type": content_type, "Cache-Control": "public, max-age=31536000, immutable"})
-
-
-def _posted_media(db: sqlite3.Connection, name: str) -> Response:
-    """`/<name>/s/<id>.jpg`: a picture at the address that is its id on snac."""
-    known = families.of(db).ids.decode("media", name)
-    found = store.media(db, [known]) if known is not None else []
-    return _file(db, found[0].file) if found else _missing()
 
 
 def _profile(db: sqlite3.Connection, request: Request, username: str, rest: list[str]) -> Response:

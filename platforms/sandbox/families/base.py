@@ -128,6 +128,10 @@ class Family:
         """An attachment object, from Mastodon's."""
         return entity
 
+    def mentions_addressee(self, status: Status) -> bool:
+        """Whether a reply mentions whom it answers also where its text does not."""
+        return False
+
     def shape_source(self, status: Status, entity: Json) -> Json:
         """The source of a status, from Mastodon's."""
         return entity

@@ -1,6 +1,10 @@
 """snac, 2.96 unless another version is asked for; 2.75 is the one of Debian 13.
 
-Not imitated: connections that close without saying so, and the 404s in passing that 2.96 gave under load.
+The facts are those of the real ones in platforms/tests/test_real_snac.py.
+
+Not imitated: connections that close without saying so, the 404s in passing that 2.96 gave under load, posts without a
+source, that a reply which names whom it answers mentions them twice, and the position of a picture in its id (the
+number there is the store's).
 """
 
 import sqlite3
@@ -16,18 +20,23 @@ from platforms.sandbox.store import Media, Status, Token
 from platforms.sandbox.wire import ApiError, Refusal, Request, Response, json_response, truthy
 
 EDITS_WORK = (2, 96)
-ENDLESS_PAGE = 20
+MOST_LISTED = 256
 
 
 def account_statuses(call: Call, pk: str) -> Response:
-    """Whatever `only_media` says. Before 2.96 always the same page, whatever is asked; never a Link header."""
-    author = call.account(pk)
-    call = replace(call, request=replace(call.request, params={**call.request.params, "only_media": ""}))
-    if call.family.release < EDITS_WORK:
-        conditions, values = listing.filters(call, author)
-        statuses = listing.select(call, conditions, values, ENDLESS_PAGE)
-    else:
-        statuses = listing.page_of_statuses(call, author, listing.page_length(call))
+    """The newest 256 public and unlisted posts, without boosts, whatever `only_media` says; never a Link header.
+
+    Before 2.96 always all of them, whatever is asked. Since then `limit` holds, and `max_id` where it is an id of now:
+    below the one that a post had before an edit there is nothing.
+    """
+    conditions = ["account_id = ?", "visibility IN ('public', 'unlisted')", "reblog_of_id IS NULL"]
+    statuses = listing.select(call, conditions, [call.account(pk).id], MOST_LISTED)
+    if call.family.release >= EDITS_WORK:
+        if max_id := call.request.text("max_id"):
+            ids = [call.family.status_id(one) for one in statuses]
+            statuses = statuses[ids.index(max_id) + 1 :] if max_id in ids else []
+        given = call.request.number("limit")
+        statuses = statuses[: listing.PAGE_SIZE if given is None else given]
     return json_response([call.entities.status(one) for one in statuses])
 
 
@@ -74,8 +83,9 @@ class Snac(Family):
         return always if self.release >= EDITS_WORK else always | {("GET", "/api/v1/media/:url")}
 
     def shape_instance_v1(self, db: sqlite3.Connection, instance: Json) -> Json:
-        """No limit of alt texts."""
+        """No limit of alt texts, and hardly one of posts."""
         instance["configuration"]["media_attachments"].pop("description_limit")
+        instance["configuration"]["statuses"]["max_characters"] = 100_000
         return instance
 
     def bad_token(self, route: Route, request: Request, token: Token | None) -> ApiError:
@@ -110,28 +120,39 @@ class Snac(Family):
         return f"{base_url}/users/{author.username}/statuses/{self.permanent_id(status)}_{media.id}"
 
     def shape_status(self, status: Status, entity: Json) -> Json:
-        """Nothing about quotes."""
+        """Nothing about quotes, and every post is shown as English, whatever its language is."""
         entity.pop("quote_approval", None)
-        return entity
+        return {**entity, "language": "en"}
+
+    def shape_media(self, media: Media, entity: Json) -> Json:
+        """No alt text is an empty one."""
+        return {**entity, "description": media.description or ""}
+
+    def mentions_addressee(self, status: Status) -> bool:
+        """Whom a reply answers is mentioned without being named, until 2.96 edits the reply."""
+        return status.edited_at is None or self.release < EDITS_WORK
 
     def alt_text(self, db: sqlite3.Connection, text: str | None) -> str | None:
         """Of any length."""
         return text
 
     def edit(self, call: Call, before: Status) -> Status:
-        """Pictures stay whatever is sent. 2.96 takes alt texts from JSON; 2.75 takes none and says 200."""
+        """Pictures stay whatever is sent. 2.96 takes alt texts from JSON; 2.75 takes none and says 200.
+
+        2.96 keeps a content warning only with `sensitive`.
+        """
         params, works = call.params, self.release >= EDITS_WORK
         kept = store.media(call.db, before.media_ids)
         described = _described(kept, params) if works and call.request.is_json else kept
         warning = editing.string(params, "spoiler_text") if works or "spoiler_text" in params else before.spoiler_text
         sensitive = truthy(params.get("sensitive")) if works or "sensitive" in params else before.sensitive
+        opened = not works and before.visibility == "unlisted" and "visibility" not in params
         after = replace(
             before,
             text=editing.string(params, "status"),
-            spoiler_text=warning,
+            spoiler_text=warning if sensitive or not works else "",
             sensitive=sensitive,
-            language="en",
-            visibility="public" if before.visibility == "unlisted" and not works else before.visibility,
+            visibility="public" if opened else before.visibility,
             links=before.links and works,
         )
         found = store.poll(call.db, before.id)
@@ -139,14 +160,14 @@ class Snac(Family):
 
 
 def _described(kept: list[Media], params: dict[str, Any]) -> list[Media]:
-    """The pictures with the texts that were sent, verbatim."""
+    """The pictures with the texts that were sent, verbatim; an unknown picture is taken for the first one."""
+    described = {str(one.id): one for one in kept}
     attributes = params.get("media_attributes")
-    texts = {
-        str(given.get("id")): given["description"]
-        for given in (attributes if isinstance(attributes, list) else [])
-        if isinstance(given, dict) and isinstance(given.get("description"), str)
-    }
-    return [replace(one, description=texts.get(str(one.id), one.description)) for one in kept]
+    for given in attributes if isinstance(attributes, list) and kept else []:
+        if isinstance(given, dict) and isinstance(given.get("description"), str):
+            one = described.get(str(given.get("id")), described[str(kept[0].id)])
+            described[str(one.id)] = replace(one, description=given["description"])
+    return list(described.values())
 
 
 def _seconds(moment: str) -> int:
