@@ -26,6 +26,7 @@ __all__ = [
     "WRITE",
     "Held",
     "Outlook",
+    "Pace",
     "Ticket",
     "Traffic",
     "for_connection",

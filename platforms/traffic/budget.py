@@ -48,7 +48,7 @@ def take(
     changed = state
     if exact or any(_is_near(window) for window in _windows(state, now, kind)):
         changed = {**changed, "flying": [*_flying(state, now), [ticket, now]]}
-    if pace.writes is not None and kind == WRITE:
+    if _keeps_pace(state, now, kind, pace):
         changed = {**changed, "writes": _with_one_more(state, now, pace)}
     return changed, 0.0
 
@@ -60,7 +60,7 @@ def wait_of(state: State, now: float, kind: str, *, pace: Pace, from_reserve: bo
         flying = len(_flying(state, now))
         held = [one for one in _windows(state, now, kind) if one["remaining"] - flying < _reserve(one["limit"])]
         waits += [one["until"] - now for one in held]
-    if kind == WRITE and pace.writes is not None:
+    if pace.writes is not None and _keeps_pace(state, now, kind, pace):
         waits.append(_wait_for_pace(state, now, pace.writes, pace.period))
     return max(0.0, *waits)
 
@@ -118,6 +118,11 @@ def _is_near(window: State) -> bool:
 def _windows(state: State, now: float, kind: str) -> list[State]:
     """Those that bind a kind of request and have not ended."""
     return [one for one in state.get("windows", []) if one["until"] > now and kind in one["kinds"]]
+
+
+def _keeps_pace(state: State, now: float, kind: str, pace: Pace) -> bool:
+    """A server that tells what it allows is believed."""
+    return kind == WRITE and pace.writes is not None and not _windows(state, now, kind)
 
 
 def _flying(state: State, now: float) -> list[Any]:
