@@ -89,15 +89,15 @@ class Api:
         json: Any = None,
         bad_token: Collection[int] = UNAUTHORIZED,
         bad_token_pages: Collection[int] = (),
-        gone_pages: Collection[int] = (),
+        gone_page: str = "",
         from_reserve: bool = False,
     ) -> Answer:
         """Send one request and return its JSON.
 
         `scope` is what the token needs for it, named when it is missing; `bad_token` the statuses that mean that the
-        token is not accepted, `bad_token_pages` those that mean so where a web page comes with them, `gone_pages` those
-        that mean with one that there is no such thing; `from_reserve` lets a request pass that finishes what was begun
-        although the server's budget for us is nearly used up.
+        token is not accepted, `bad_token_pages` those that mean so where a web page comes with them; `gone_page` is
+        what stands in the server's own page of status 404, while another one may be a proxy's; `from_reserve` lets a
+        request pass that finishes what was begun although the server's budget for us is nearly used up.
 
         Raises:
             PlatformUnavailable: the network, 408, 429, 5xx; HeldBack where it was not even sent.
@@ -109,7 +109,7 @@ class Api:
         if not 200 <= response.status < 300:
             if response.status in bad_token_pages and "html" in response.content_type:
                 bad_token = bad_token_pages
-            if response.status in gone_pages and "html" in response.content_type:
+            if response.status == 404 and gone_page and gone_page.encode() in response.body:
                 raise self._not_found(response)
             raise self._failure(response, scope, bad_token, wait)
         try:

@@ -78,8 +78,7 @@ class Profile:
     alt_text_limit_at: Sequence[Sequence[str]] = ()  # where in the instance object it stands
     bad_token: frozenset[int] = frozenset({401})  # statuses that mean so, whatever was asked
     bad_token_pages: frozenset[int] = frozenset()  # the same, where a web page comes with them
-    gone_pages: frozenset[int] = frozenset()  # statuses that mean, where a web page comes with them, "not there"
-    not_found_page: str = ""  # stands in the web page that a missing post is answered with, instead of JSON
+    gone_page: str = ""  # stands in the web page that a missing post is answered with, instead of JSON
     has_history: bool = True  # whether the versions of a post before its edits can be asked for
     paging: Paging = Paging()
     rates: RateHabits = RateHabits()

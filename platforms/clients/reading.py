@@ -106,7 +106,7 @@ class Reader:
         habits: dict[str, Any] = {
             "bad_token": self.profile.bad_token,
             "bad_token_pages": self.profile.bad_token_pages,
-            "gone_pages": self.profile.gone_pages,
+            "gone_page": self.profile.gone_page,
         }
         return self._api.request(method, path, **habits, **options)
 

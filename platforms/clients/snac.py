@@ -34,7 +34,8 @@ PROFILE = Profile(
         "not; 2.96 and newer do. Each alt text is shown, so that you can copy it by hand."
     ),
     bad_token=frozenset({401}),
-    gone_pages=frozenset({404}),
+    gone_page="(snac/",  # "<h1>404 Not Found (snac/2.96)</h1>"
+    has_history=False,
     paging=Paging(
         size=256,  # all that it ever lists, in one page
         links=False,
