@@ -87,6 +87,7 @@ def test_before_0_18_nothing_can_be_edited_but_pictures_can(tmp_path: Path) -> N
         status_id = rich_status(sandbox)
         path = f"/api/v1/statuses/{status_id}"
         assert api("PUT", path, json=full_edit(sandbox.status(status_id))).status_code == 404
+        assert api.get(f"{path}/source")["text"] == "Text with #Tag for @observatory"
         media = f"/api/v1/media/{sandbox.status(status_id)['media_attachments'][1]['id']}"
         assert api("PUT", media, json={"description": "New"}).status_code == 200
         assert (sandbox.edits(status_id), sandbox.media_writes(status_id)) == (0, 1)

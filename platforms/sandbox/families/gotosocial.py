@@ -12,7 +12,6 @@ from typing import Any
 
 from platforms.sandbox import editing, store
 from platforms.sandbox.families.base import Family, Json, author_language, keep_media, media_answer
-from platforms.sandbox.families.mastodon import EDITING_ROUTES
 from platforms.sandbox.ids import Ulids
 from platforms.sandbox.routing import Call, Route, route
 from platforms.sandbox.store import Media, Status, Token
@@ -57,8 +56,8 @@ class GoToSocial(Family):
 
     @property
     def missing(self) -> frozenset[tuple[str, str]]:
-        """Editing came with 0.18."""
-        return EDITING_ROUTES if self.release < (0, 18) else frozenset()
+        """Editing came with 0.18; sources and a history were there before (pull request 3628)."""
+        return frozenset({("PUT", "/api/v1/statuses/:id")}) if self.release < (0, 18) else frozenset()
 
     def shape_instance(self, db: sqlite3.Connection, instance: Json) -> Json:
         """The limit of alt texts is here since 0.20, and never in the older object."""
