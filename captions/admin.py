@@ -1,4 +1,4 @@
-"""Posts, images, texts and publications for staff: rows are facts, and decisions go through `captions.actions`."""
+"""Posts, images and texts for staff: rows are facts, and decisions go through `captions.actions`."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts import staff
 from accounts.models import User
 from captions import actions
-from captions.models import CaptionVersion, Image, Post, Publication
+from captions.models import CaptionVersion, Image, Post
 from platforms.switching import SECRETS
 from vedfolnir.admin import BoundedAdmin
 from vedfolnir.lib.numbers import row_number
@@ -184,36 +184,3 @@ class CaptionVersionAdmin(FactsAdmin[CaptionVersion]):
     @admin.display(description=gettext_lazy("text"))
     def excerpt(self, version: CaptionVersion) -> str:
         return Truncator(version.text).chars(80)
-
-
-@admin.register(Publication)
-class PublicationAdmin(FactsAdmin[Publication]):
-    list_display = (
-        "id",
-        "post",
-        "platform_connection",
-        "status",
-        "attempts",
-        "next_attempt_at",
-        "verified_at",
-        "reason",
-    )
-    list_select_related = ("post", "platform_connection")
-    list_filter = ("status",)
-    search_help_text = gettext_lazy("The number of a publication")
-    actions = ("publish_now",)
-
-    @admin.display(description=gettext_lazy("reason"))
-    def reason(self, publication: Publication) -> str:
-        return Truncator(publication.error).chars(80)
-
-    @admin.action(
-        description=gettext_lazy("Publish now, without waiting for the other pictures"), permissions=["change"]
-    )
-    def publish_now(self, request: HttpRequest, publications: QuerySet[Publication]) -> None:
-        def publish(publication: Publication, user: User) -> None:
-            if publication.status != Publication.Status.WAITING:
-                raise actions.DecisionRefused(_("It does not wait for other pictures."))
-            actions.publish_now(publication.post, user=user)
-
-        self.each(request, publications, publish, _("To be published now:"))

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.http import SignedInRequest, ability_required
 from accounts.models import User
 from accounts.roles import Ability
-from platforms import actions, switching
+from platforms import actions, panels, switching
 from platforms.clients import capabilities_for, outlook_for
 from platforms.forms import ConnectForm, MemberForm, OptionsForm
 from platforms.models import PlatformConnection, PlatformMember
@@ -81,6 +81,7 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
         "connection": connection,
         "capabilities": capabilities_for(connection),
         "outlook": outlook_for(connection),
+        "panels": panels.of(request, connection),
         "may_manage": actions.may_manage(connection, request.user),
         "may_share": actions.may_share(connection, request.user),
         "may_choose_posts": actions.may_choose_posts(connection, request.user),

@@ -5,6 +5,9 @@ class ProcessingConfig(AppConfig):
     name = "processing"
 
     def ready(self) -> None:
+        from platforms import panels
+        from processing.publication_views import undoable_panel
         from vedfolnir.celery import app
 
         app.set_default()  # what the web and the commands ring with, too
+        panels.register(undoable_panel)

@@ -7,6 +7,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -14,10 +16,11 @@ from accounts.models import User
 from captions.models import Image, Publication
 from platforms import switching
 from platforms.models import PlatformConnection
-from processing.publishing import requests
+from processing.publishing import explaining, requests
 from vedfolnir.lib.numbers import row_number
 
 PAGE = 50
+PANEL = 5  # publications on a connection's page
 
 
 @login_required
@@ -61,8 +64,25 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         ),
         "may_retry": may_decide and publication.status == Publication.Status.REFUSED,
         "may_undo": may_decide and requests.can_be_undone(publication),
+        "put_back": explaining.put_back(publication),
+        "lost": explaining.lost(publication),
+        "lost_pictures": explaining.lost_pictures(publication),
     }
     return render(request, "processing/publication.html", context)
+
+
+def undoable_panel(request: HttpRequest, connection: PlatformConnection) -> SafeString | None:
+    """On a connection's page: what went wrong there and can be taken back, for those who may."""
+    user = cast(User, request.user)
+    if not PlatformConnection.objects.decidable_by(user).filter(pk=connection.pk).exists():
+        return None
+    gone_wrong = Publication.objects.filter(
+        platform_connection=connection, status=Publication.Status.REFUSED, before__isnull=False
+    )
+    latest = list(gone_wrong.select_related("post").order_by("-pk")[:PANEL])
+    if not latest:
+        return None
+    return render_to_string("processing/undoable_panel.html", {"publications": latest}, request)
 
 
 @require_POST

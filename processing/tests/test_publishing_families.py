@@ -1,5 +1,7 @@
 """The whole way on a sandbox of every server family: scan, approve, write, read back, undo; and every way to fail."""
 
+from django.utils import timezone
+
 from accounts.models import AuditLog
 from captions.models import CaptionVersion, Image, Post, Publication
 from platforms.actions import clear_attention
@@ -277,7 +279,7 @@ class CrashTests(FamilyCase):
                 status_id, publication = self.approved(pictures=3)
 
                 def lapse(pk: int = publication.pk) -> None:
-                    Publication.objects.filter(pk=pk).update(leased_until=leases.timezone.now() + leases.REQUEST_LIMIT)
+                    Publication.objects.filter(pk=pk).update(leased_until=timezone.now() + leases.REQUEST_LIMIT)
 
                 watch = at(Step.BEFORE_REQUEST, lapse, number=2)
                 self.assertEqual(publish_publication(publication.pk, at_step=watch), Result.LEASE_LOST)
@@ -296,10 +298,10 @@ class CrashTests(FamilyCase):
             if step == Step.WRITTEN:
                 left.append(rows.get().leased_until)
             elif step == Step.BEFORE_REQUEST:
-                rows.update(leased_until=leases.timezone.now() + 3 * leases.REQUEST_LIMIT)
+                rows.update(leased_until=timezone.now() + 3 * leases.REQUEST_LIMIT)
 
         self.assertEqual(publish_publication(publication.pk, at_step=look), Result.POSTED)
-        self.assertGreater(left[0], leases.timezone.now() + leases.LEASE - leases.REQUEST_LIMIT)
+        self.assertGreater(left[0], timezone.now() + leases.LEASE - leases.REQUEST_LIMIT)
 
 
 class LieTests(FamilyCase):

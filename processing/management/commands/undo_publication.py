@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from captions.models import Publication
-from processing.publishing import Result, publish_publication, requests
+from processing.publishing import Result, explaining, publish_publication, requests
 
 
 class Command(BaseCommand):
@@ -26,8 +26,10 @@ class Command(BaseCommand):
         if not requests.can_be_undone(row):
             raise CommandError(str(requests.NOT_WRITTEN))
         if dry_run:
-            count = len(row.texts or {})
-            self.stdout.write(f"{publication}: would put back {count} alt texts of {row.post.post_url}")
+            texts = explaining.put_back(row)
+            self.stdout.write(f"{publication}: would put back {len(texts)} alt texts of {row.post.post_url}")
+            for one in texts:
+                self.stdout.write(f"  picture {one.number}: {one.ours!r} -> {one.before!r}")
             return
         try:
             requests.request_undo(row, user=None)
