@@ -16,6 +16,7 @@ SPECIAL_V4 = tuple(
         "10.0.0.0/8",  # private
         "100.64.0.0/10",  # shared by providers (RFC 6598)
         "127.0.0.0/8",  # loopback
+        "168.63.129.16/32",  # the host beneath every machine on Azure (learn.microsoft.com)
         "169.254.0.0/16",  # link-local, the metadata services of clouds
         "172.16.0.0/12",  # private
         "192.0.0.0/24",  # protocol assignments (RFC 6890)

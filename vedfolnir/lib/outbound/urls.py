@@ -13,6 +13,8 @@ from vedfolnir.lib.outbound.errors import gettext_noop as _
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_HOST = 253  # characters (RFC 1035)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BRACKETED = re.compile(r"\[[0-9A-Fa-f:.%]*\](:[^\[\]]*)?")  # nothing around them, and no IPvFuture
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 
 
@@ -50,11 +52,11 @@ class Target:
     def joined(self, reference: str) -> "Target":
         """Return where a link on this page leads. Raises OutboundRefused as `parse_url` does."""
         try:
-            url = urljoin(self.url, reference)
+            url = None if _CONTROL.search(reference) else urljoin(self.url, reference)
         except ValueError:
-            raise OutboundRefused(
-                _("%(host)s redirects to something that is not a web address."), host=self.host
-            ) from None
+            url = None
+        if url is None:
+            raise OutboundRefused(_("%(host)s redirects to something that is not a web address."), host=self.host)
         return parse_url(url)
 
 
@@ -82,10 +84,15 @@ def parse_url(url: str) -> Target:
 
 
 def _split(url: str) -> SplitResult:
+    url = url.strip()
     try:
-        return urlsplit(url.strip())
+        parts = urlsplit(url)
     except ValueError:
-        raise OutboundRefused(_("This is not a web address. Check it for typing errors.")) from None
+        parts = None
+    # urlsplit drops tabs and line breaks, other programs do not: nobody shall read another address than we do.
+    if parts is None or _CONTROL.search(url) or ("[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc)):
+        raise OutboundRefused(_("This is not a web address. Check it for typing errors."))
+    return parts
 
 
 def canonical_host(host: str) -> str:
