@@ -245,4 +245,5 @@ def _notes(writing: Writing) -> tuple[str, ...]:
         where = _("Other servers get to know them.")
     else:
         where = _("Other servers that have the post already are not told: people there do not see the new text.")
-    return how, where, str(writing.notifies) or _("Nobody is notified.")
+    nobody = _("We know of nobody who is notified.") if writing.federates else _("Nobody is notified.")
+    return how, where, str(writing.notifies) or nobody

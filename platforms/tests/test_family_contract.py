@@ -1,6 +1,6 @@
 """What every family must do, whatever its way: one suite, against the sandbox like each and a real snac 2.96."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def test_a_walk_goes_on_where_it_was_interrupted(server: Server, client: Writer)
 @pytest.mark.parametrize("visibility", ["public", "unlisted", "private", "direct"])
 def test_alt_texts_are_written_and_nothing_else_changes(server: Server, client: Writer, visibility: str) -> None:
     pictures = [Picture("Der erste bleibt."), Picture(None, focus="-0.42,0.17"), Picture("Der dritte."), Picture(None)]
-    values = {"spoiler_text": "Vorsicht: „Wald“", "sensitive": True, "visibility": visibility}
+    values: dict[str, Any] = {"spoiler_text": "Vorsicht: „Wald“", "sensitive": True, "visibility": visibility}
     post = add_post(server, client, pictures=pictures, **values)
     before = client.snapshot(post)
     ids = ids_of(before)
@@ -220,7 +220,7 @@ def test_a_revoked_token_is_refused_by_every_call(server: Server) -> None:
         account, post = client.verify().id, add_post(server, client)
         before = client.snapshot(post)
         server.revoke(token)
-        calls = [
+        calls: list[Callable[[], object]] = [
             client.verify,
             lambda: client.snapshot(post),
             lambda: client.write_alt_texts(before, {ids_of(before)[0]: "Danach."}),
