@@ -40,7 +40,7 @@ def undo(attempt: Attempt) -> bool:
             return _settle(attempt, *open_case, now)
     plan = plan_of(publication, now, same_text)
     if plan.restore:
-        attempt.client.require_writable(now)
+        attempt.client.require_writable(now, plan.restore)
         verdict, after = send(attempt, now, plan.restore)
         return _settle(attempt, verdict, now, after)
     if plan.changed:

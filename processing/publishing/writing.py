@@ -45,7 +45,7 @@ def write(attempt: Attempt) -> bool:
     texts = _texts(_without_overtaken(attempt, now))
     if has_texts(now, texts, same_text):
         return _settle(attempt, WRITTEN_ALREADY, now, now, texts)
-    attempt.client.require_writable(now)
+    attempt.client.require_writable(now, texts)
     leases.note(publication, texts=texts, before=publication.before or now.as_json())
     verdict, after = send(attempt, now, texts)
     return _settle(attempt, verdict, now, after, texts)

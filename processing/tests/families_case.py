@@ -18,6 +18,7 @@ from platforms.clients import client_for
 from platforms.clients.base import Status
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import SandboxHandle, running_sandbox
+from platforms.tests.snac import RealSnac
 from processing.publishing import leases
 from processing.publishing.steps import Step
 from processing.tests import cast
@@ -54,22 +55,29 @@ class FamilyCase(TestCase):
         )
         stack.enter_context(override_settings(OUTBOUND_ALLOW=(urlsplit(self.sandbox.url).netloc,)))
         self.sandbox.set_media_writes_per_minute(1000)  # only Pixelfed counts them
+        self.connect_to(self.sandbox, like, self.sandbox.family.version, **facts)
+
+    def connect_to(self, server: SandboxHandle | RealSnac, like: str, version: str, **facts: Any) -> None:
+        """A connection to the account demo of a server that runs."""
         self.reviewer = User.objects.filter(username="rita").first() or cast.make_user("rita")
         PlatformConnection.objects.all().delete()
         self.connection = PlatformConnection.objects.create(
             user=self.reviewer,
             name="Sandbox",
             platform_type=like,
-            instance_url=self.sandbox.url,
+            instance_url=server.url,
             username="demo",
-            account_id=self.sandbox.account_id,
-            access_token=self.sandbox.token,
-            **{"software": like, "software_version": self.sandbox.family.version, **facts},
+            account_id=server.account_id,
+            access_token=server.token,
+            **{"software": like, "software_version": version, **facts},
         )
 
     def scanned(self, **values: Any) -> tuple[str, Post]:
         """A post of the sandbox and its row, found by reading the account as a scan does; its pictures have drafts."""
-        status_id = self.sandbox.add_status(**{**self.values, **values})
+        return self.drafted(self.sandbox.add_status(**{**self.values, **values}))
+
+    def drafted(self, status_id: str) -> tuple[str, Post]:
+        """The newest post of the account, read as a scan does; its pictures have drafts."""
         post = self.scan()
         for image in post.images.filter(captioned_at=None):
             Image.objects.filter(pk=image.pk).update(generated_caption="A draft.", captioned_at=timezone.now())
@@ -85,10 +93,13 @@ class FamilyCase(TestCase):
 
     def approved(self, *, text: Callable[[Image], str] | None = None, **values: Any) -> tuple[str, Publication]:
         status_id, post = self.scanned(**values)
+        return status_id, self.approve(post, text)
+
+    def approve(self, post: Post, text: Callable[[Image], str] | None = None) -> Publication:
         for image in post.images.filter(status=Image.Status.PENDING):
             wanted = text(image) if text else f"Picture {image.attachment_index}: a boat."
             actions.approve(image, text=wanted, reviewer=self.reviewer)
-        return status_id, Publication.objects.select_related("post").order_by("-pk")[0]
+        return Publication.objects.select_related("post").order_by("-pk")[0]
 
     def again(self, publication: Publication) -> None:
         """Its worker is gone, and whatever it waited for is over."""
