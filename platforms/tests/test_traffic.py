@@ -110,6 +110,8 @@ class TestBudgets:
             (budget(2, 30), 300),
             (budget(2, 30, None), 60),  # until when is not said
             (budget(2, 30, 0), 0),  # filled again by now
+            (budget(1, 5), 0),  # too small for a reserve
+            (budget(0, 5), 300),
             ({"X-RateLimit-Remaining": "few"}, 0),
             ({}, 0),
         ],
@@ -127,6 +129,8 @@ class TestBudgets:
         ask(world.worker(), headers=budget(5))
         assert wait_of(world.worker()) > 0
         assert wait_of(world.worker(), from_reserve=True) == 0
+        ask(world.worker(person=True), headers=budget(0))
+        assert wait_of(world.worker(), from_reserve=True) > 0
 
     def test_requests_without_an_answer_yet_are_counted(self, world: World) -> None:
         first, second = world.worker(), world.worker()

@@ -56,10 +56,11 @@ def take(
 def wait_of(state: State, now: float, kind: str, *, pace: Pace, from_reserve: bool = False) -> float:
     """Seconds until a request of that kind may go; 0: now."""
     waits = [float(state.get("paused", 0.0)) - now]
-    if not from_reserve:
-        flying = len(_flying(state, now))
-        held = [one for one in _windows(state, now, kind) if one["remaining"] - flying < _reserve(one["limit"])]
-        waits += [one["until"] - now for one in held]
+    flying = 0 if from_reserve else len(_flying(state, now))
+    for window in _windows(state, now, kind):
+        least = 1 if from_reserve else max(1, _reserve(window["limit"]))
+        if window["remaining"] - flying < least:
+            waits.append(window["until"] - now)
     if pace.writes is not None and _keeps_pace(state, now, kind, pace):
         waits.append(_wait_for_pace(state, now, pace.writes, pace.period))
     return max(0.0, *waits)

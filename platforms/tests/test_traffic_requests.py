@@ -1,0 +1,161 @@
+"""What the client and the pages do with what is known of a server: every shape of a refusal, from a real one."""
+
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import User
+from accounts.tests.people import make_user
+from platforms import actions, traffic
+from platforms.clients import client_for, outlook_for
+from platforms.clients.api import Api, HeldBack
+from platforms.clients.base import PlatformRefused, PlatformUnavailable
+from platforms.models import PlatformConnection
+from platforms.sandbox.testing import SandboxHandle
+from platforms.tests.cast import host_of, make_connection
+from platforms.traffic.breaker import TRIPS
+from vedfolnir.tests.live import free_port
+
+pytestmark = pytest.mark.django_db
+
+VERIFY = "/api/v1/accounts/verify_credentials"
+
+
+@pytest.fixture
+def alice() -> User:
+    return make_user("alice")
+
+
+@pytest.fixture
+def connection(alice: User, sandbox: SandboxHandle, settings: Settings) -> PlatformConnection:
+    settings.OUTBOUND_ALLOW = (host_of(sandbox.url),)
+    return make_connection(alice, sandbox)
+
+
+def refusal_of(connection: PlatformConnection) -> PlatformUnavailable:
+    client = client_for(connection)
+    try:
+        with pytest.raises(PlatformUnavailable) as refused:
+            client.verify()
+    finally:
+        client.close()
+    return refused.value
+
+
+def answers(connection: PlatformConnection) -> None:
+    client = client_for(connection)
+    try:
+        client.verify()
+    finally:
+        client.close()
+
+
+class TestRefusals:
+    @pytest.mark.parametrize("status", [429, 503])
+    @pytest.mark.parametrize("shape", ["retry_after", "retry_after_date"])
+    def test_the_second_worker_does_not_even_ask(
+        self, connection: PlatformConnection, sandbox: SandboxHandle, status: int, shape: str
+    ) -> None:
+        sandbox.fault(status, **{shape: 90})
+        first, second = refusal_of(connection), refusal_of(connection)
+        assert (type(first), type(second)) == (PlatformUnavailable, HeldBack)
+        assert first.retry_after == pytest.approx(90, abs=3)
+        assert second.retry_after == pytest.approx(90, abs=3)
+        assert "asks us to wait until" in second.reason
+        assert len(sandbox.requests(path_prefix=VERIFY)) == 1
+
+    @pytest.mark.parametrize("shape", ["iso", "epoch", "delta", "none"])
+    @pytest.mark.parametrize("retry_after", ["seconds", "date", "both", "none"])
+    def test_no_shape_of_a_limit_lets_a_request_pass_that_would_be_refused(
+        self, connection: PlatformConnection, sandbox: SandboxHandle, shape: str, retry_after: str
+    ) -> None:
+        sandbox.set_rate_limit(4, shape=shape, retry_after=retry_after, window=3600)
+        for _number in range(10):
+            with suppress(PlatformUnavailable):
+                answers(connection)
+        asked = [one.status for one in sandbox.requests(path_prefix=VERIFY)]
+        assert asked.count(200) == 4
+        assert asked.count(429) <= 1
+
+    def test_a_server_in_trouble_that_names_no_time_is_asked_again(
+        self, connection: PlatformConnection, sandbox: SandboxHandle
+    ) -> None:
+        sandbox.fault(502, reset_after=90)  # the end of our budget, not of its trouble
+        assert refusal_of(connection).retry_after is None
+        answers(connection)
+
+    def test_what_may_not_be_asked_says_nothing_of_the_server(self, sandbox: SandboxHandle) -> None:
+        known = traffic.private(host_of(sandbox.url))
+        with Api(sandbox.url, allow=[host_of(sandbox.url)], traffic=known) as api:
+            for _number in range(TRIPS):
+                with pytest.raises(PlatformRefused):
+                    api.get("no-slash")
+        assert known.outlook() == traffic.Outlook()
+
+
+class TestDeadServers:
+    def connect_dead(self, owner: User, settings: Settings) -> PlatformConnection:
+        address = f"127.0.0.1:{free_port()}"
+        settings.OUTBOUND_ALLOW = (address,)
+        return make_connection(owner, instance_url=f"http://{address}")
+
+    def test_ten_attempts_and_then_none(self, alice: User, settings: Settings) -> None:
+        connection = self.connect_dead(alice, settings)
+        assert [type(refusal_of(connection)) for _number in range(TRIPS + 2)] == [
+            *[PlatformUnavailable] * TRIPS,
+            *[HeldBack] * 2,
+        ]
+        assert "has not answered since" in refusal_of(connection).reason
+        assert outlook_for(connection).silent_since is not None
+
+    def test_the_page_says_it_and_a_test_by_a_person_tries_at_once(
+        self, alice: User, connection: PlatformConnection, sandbox: SandboxHandle
+    ) -> None:
+        sandbox.fault(502, times=None)
+        for _number in range(TRIPS):
+            refusal_of(connection)
+        page = self.page(alice, connection)
+        assert "The server does not answer" in page
+        assert "The next try is at" in page
+
+        sandbox.clear_faults()
+        assert isinstance(refusal_of(connection), HeldBack)
+        actions.test_connection(connection, alice)
+        answers(connection)
+        connection.refresh_from_db()
+        assert connection.paused_until is None
+        assert "The server does not answer" not in self.page(alice, connection)
+
+    def test_a_test_that_fails_keeps_the_way_closed(
+        self, alice: User, connection: PlatformConnection, sandbox: SandboxHandle
+    ) -> None:
+        sandbox.fault(502, times=None)
+        for _number in range(TRIPS):
+            refusal_of(connection)
+        with pytest.raises(actions.ConnectRefused, match="in trouble"):
+            actions.test_connection(connection, alice)
+        assert isinstance(refusal_of(connection), HeldBack)
+
+    def page(self, user: User, connection: PlatformConnection) -> str:
+        client = Client()
+        client.force_login(user)
+        content: bytes = client.get(reverse("platforms:detail", args=[connection.pk])).content
+        return content.decode()
+
+    def test_the_page_says_until_when_the_server_wants_to_be_left_alone(
+        self, alice: User, connection: PlatformConnection, sandbox: SandboxHandle
+    ) -> None:
+        sandbox.fault(429, retry_after=600)
+        refusal_of(connection)
+        assert "The server asks us to wait" in self.page(alice, connection)
+
+    def test_the_page_knows_a_pause_that_only_the_connection_remembers(self, alice: User) -> None:
+        connection = make_connection(alice, paused_until=timezone.now() + timedelta(minutes=5))
+        assert "The server asks us to wait" in self.page(alice, connection)
+        PlatformConnection.objects.update(paused_until=timezone.now() - timedelta(minutes=5))
+        assert "The server asks us to wait" not in self.page(alice, connection)
