@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 import redis
@@ -25,6 +25,7 @@ from vedfolnir.tests.live import Installation, free_port, installation, wait_unt
 
 STORED = {name: f"canary-{name.replace('_', '-')}-7f3a" for name in ("refresh_token", "client_key", "client_secret")}
 CALLBACK = {"code": "canary-oauth-code-91c2", "state": "canary-oauth-state-44d0"}
+CALLBACKS = {"/": 200, "/no/such/page/": 404}  # where a server may send people back to, and what is answered
 PASSWORD, WRONG_PASSWORD, NEW_PASSWORD = (f"canary-{word}-password-5b1e" for word in ("right", "wrong", "new"))
 CIPHERTEXT = "gAAAA"
 TABLES = {
@@ -217,8 +218,8 @@ def look_everywhere(live: Installation, browser: Browser, search: Search) -> Non
     for path in ("/", "/platforms/", "/platforms/1/", "/platforms/1/remove/", "/tasks/", "/review/", "/publications/"):
         browser.get(path)
     browser.get("/publications/1/")
-    query = "&".join(f"{name}={value}" for name, value in CALLBACK.items())
-    browser.get(f"/no/such/page/?{query}", status=404)
+    for path, status in CALLBACKS.items():
+        browser.get(f"{path}?{urlencode(CALLBACK)}", status=status)
     index = browser.get("/admin/")
     lists = sorted(set(re.findall(r'href="(/admin/\w+/\w+/)"', index)))
     assert len(lists) > 5
@@ -258,7 +259,7 @@ def dump(live: Installation) -> str:
 def assert_nothing_found(live: Installation, search: Search) -> None:
     search.add("the database", dump(live))
     assert search.findings() == []
-    assert search.seen["the database"].count(CIPHERTEXT) >= 4
+    assert CIPHERTEXT in search.seen["the database"]
     ciphertext = {where: text for where, text in search.seen.items() if where != "the database"}
     assert [where for where, text in ciphertext.items() if CIPHERTEXT in text] == []
 
