@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 
@@ -26,6 +27,10 @@ class Signposts(ThreadingHTTPServer):
         super().__init__(address, _Handler)
         if context is not None:
             self.socket = context.wrap_socket(self.socket, server_side=True)
+
+    def server_bind(self) -> None:
+        """Without the base class's question for a name of the address, which may go to a name server."""
+        TCPServer.server_bind(self)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A peer that goes away, or does not like the certificate, is what tests are about."""
