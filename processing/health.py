@@ -12,6 +12,7 @@ from django.db import Error, connection, models
 from django.utils import timezone
 
 from captions.models import Image, Publication
+from platforms.models import PlatformConnection
 from processing import doorbells
 from processing.models import CaptionGenerationTask
 
@@ -77,9 +78,13 @@ def check_worker() -> Check:
 def check_queue() -> Check:
     """A worker that is deaf looks alive; that nothing due is taken does not. What moves may be as long as it likes."""
     now = timezone.now()
-    waiting = [_age(now, CaptionGenerationTask.objects.due(now).order_by("next_attempt_at"))]
+    # What a server's silence held back until a moment ago has its turn from then on.
+    held = PlatformConnection.objects.filter(paused_until__gt=now - DUE_LATE)
+    tasks = CaptionGenerationTask.objects.due(now).exclude(scanned_at=None, platform_connection__in=held)
+    waiting = [_age(now, tasks.order_by("next_attempt_at"))]
     if not _publications_move(now):
-        waiting.append(_age(now, Publication.objects.due(now).order_by("next_attempt_at")))
+        publications = Publication.objects.due(now).exclude(platform_connection__in=held)
+        waiting.append(_age(now, publications.order_by("next_attempt_at")))
     if not _drafts_move(now):
         waiting.append(_age(now, Image.objects.due(now).order_by("next_attempt_at")))
     oldest = max(waiting)

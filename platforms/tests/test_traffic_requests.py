@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -61,7 +62,8 @@ class TestRefusals:
     def test_the_second_worker_does_not_even_ask(
         self, connection: PlatformConnection, sandbox: SandboxHandle, status: int, shape: str
     ) -> None:
-        sandbox.fault(status, **{shape: 90})
+        wish: dict[str, Any] = {shape: 90}
+        sandbox.fault(status, **wish)
         first, second = refusal_of(connection), refusal_of(connection)
         assert (type(first), type(second)) == (PlatformUnavailable, HeldBack)
         assert first.retry_after == pytest.approx(90, abs=3)

@@ -31,6 +31,7 @@ __all__ = [
     "Traffic",
     "for_connection",
     "for_files",
+    "for_host",
     "for_person",
     "private",
 ]
@@ -49,6 +50,11 @@ def for_connection(connection: "PlatformConnection", rates: "RateHabits", *, per
         person=person,
         tells_connections=True,
     )
+
+
+def for_host(url: str) -> Traffic:
+    """The traffic to the host of `url` for a worker, apart from the budget of any account."""
+    return Traffic(_host_of(url), everybodys(), counted_as="nobody", tells_connections=True)
 
 
 def for_person(url: str) -> Traffic:

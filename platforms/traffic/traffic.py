@@ -106,8 +106,13 @@ class Traffic:
             self._land(ticket, now)
             self._pause_host(now, wish or 0.0)
             return wish
-        self._change_host(lambda state: (breaker.answered(state, now, person=self._person), None))
-        if self._person and self._tells_connections and status < 400:
+        was_held = self._change_host(
+            lambda state: (
+                breaker.answered(state, now, person=self._person),
+                breaker.is_open(state) or (self._person and "paused" in state),
+            )
+        )
+        if was_held and self._tells_connections:
             connections.resume(self.host)
         return self._note(ticket, now, status, headers)
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from captions.models import Image, Post, Publication
 from platforms.models import PlatformConnection
 from platforms.traffic.breaker import TRIPS
-from processing import sweeping, tasks
+from processing import health, sweeping, tasks
 from processing.describing import Result
 from processing.models import CaptionGenerationTask
 from processing.tests import cast
@@ -86,7 +86,7 @@ class DeadInstanceTests(Rung):
                 next_attempt_at=timezone.now() - timedelta(hours=1),
             )
 
-    def sweep(self) -> None:
+    def sweep_and_work(self) -> None:
         """Ring for what is due, and do what was rung for and what that rings for."""
         with self.captureOnCommitCallbacks(execute=True):
             sweeping.ring_io()
@@ -102,7 +102,7 @@ class DeadInstanceTests(Rung):
         with dead_server(self.sandbox.url) as dead:
             self.connect_dead(dead)
             for _number in range(SWEEPS):
-                self.sweep()
+                self.sweep_and_work()
 
             own = Publication.objects.filter(platform_connection=self.connection)
             self.assertEqual({one.status for one in own}, {Publication.Status.POSTED})
@@ -131,6 +131,12 @@ class DeadInstanceTests(Rung):
         with self.captureOnCommitCallbacks(execute=True):
             sweeping.ring_io()
         self.assertEqual(self.messages(), [])
+
+        long_ago = timezone.now() - timedelta(hours=1)
+        CaptionGenerationTask.objects.update(next_attempt_at=long_ago)
+        self.assertTrue(health.check_queue().ok)
+        PlatformConnection.objects.update(paused_until=long_ago)
+        self.assertFalse(health.check_queue().ok)
 
 
 class DeadMediaHostTests(TasksCase):

@@ -3,12 +3,13 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from platforms.sandbox.testing import SandboxHandle, running_sandbox
-from vedfolnir.tests.live import Installation, installation, wait_until
+from vedfolnir.tests.live import Installation, Process, installation, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +54,10 @@ def at_once(gate: Path) -> Iterator[None]:
         yield
 
 
+def is_ready(worker: Process) -> bool:
+    return "ready" in worker.output()
+
+
 def work_together(live: Installation, sandbox: SandboxHandle, *, family: str, tokens: list[str]) -> None:
     """Four processes ask as fast as they can, until each is told to wait."""
     live.environment["OUTBOUND_ALLOW"] = sandbox.url.removeprefix("http://")
@@ -63,7 +68,7 @@ def work_together(live: Installation, sandbox: SandboxHandle, *, family: str, to
         scripts = [WORK.format(number=number, gate=str(gate)) for number in range(WORKERS)]
         workers = [live.start("worker", "manage.py", "shell", "-c", script) for script in scripts]
         for worker in workers:
-            wait_until(lambda worker=worker: "ready" in worker.output(), "a worker to be ready")
+            wait_until(partial(is_ready, worker), "a worker to be ready")
     for worker in workers:
         assert worker.child.wait(60) == 0, worker.output()
         assert "held: HeldBack" in worker.output()
