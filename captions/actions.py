@@ -19,6 +19,7 @@ from accounts.models import User
 from captions import checks
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, publishable_images, settle_waiting_publications
+from platforms.clients import why_not_kept
 from platforms.models import PlatformConnection
 from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import clean_alt_text
@@ -26,7 +27,7 @@ from vedfolnir.lib.text import clean_alt_text
 DEFAULT_LIMIT = 1500  # code points: Mastodon's default, where a server does not say
 # Of everything that the checks call a blocker: what counts as no alt text everywhere here (blank, emoji or punctuation
 # alone), and what the server would not take. The rest is for the person to judge.
-REFUSED_CODES = frozenset({"empty", "over-limit"})
+REFUSED_CODES = frozenset({"empty", "over-limit", "not-kept"})
 NO_VERSION = 0  # what a page saw of an image without any text
 
 
@@ -82,6 +83,7 @@ def findings_for(image: Image, text: str) -> list[checks.Finding]:
         limit=alt_text_limit(image.platform_connection),
         language=image.language or image.post.language or None,
         post_text=image.post.post_content or "",
+        is_kept=image.platform_connection is None or not why_not_kept(image.platform_connection, text),
     )
 
 

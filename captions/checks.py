@@ -21,6 +21,7 @@ Severity = Literal["blocker", "major", "minor"]
 FINDINGS: dict[str, tuple[Severity, StrOrPromise]] = {
     "empty": ("blocker", _("There is no text.")),
     "over-limit": ("blocker", _("The text is longer than the server allows.")),
+    "not-kept": ("blocker", _("The server would change this text: it takes “<” and codes such as “&copy;” for HTML.")),
     "placeholder": ("blocker", _("This is a placeholder or a file name, not a description.")),
     "refusal": ("blocker", _("The model says that it cannot describe the picture.")),
     "assistant-talk": ("major", _("The model talks to the reader instead of describing.")),
@@ -87,17 +88,21 @@ def check(
     post_text: str = "",
     visible_text: str = "",
     engine: str | None = None,
+    is_kept: bool = True,
 ) -> list[Finding]:
     """All findings on `text`, the gravest first.
 
     `limit` is the server's, in code points; None if there is none. `language` is the text's, English if unknown.
     `visible_text` is what was read in the picture, empty if nothing was or nobody tried. `engine` is what wrote the
     text, None for a person: some checks are about machines' mistakes only, and the basic engine quotes what it read.
+    `is_kept` says whether the server keeps the text as it is written, its length aside.
     """
     if is_missing(text):
         return [_finding("empty")]
     context = _Context(text, (language or "en").lower(), post_text, visible_text, engine)
     findings = [_finding("over-limit", (limit, length(text)))] if limit is not None and length(text) > limit else []
+    if not findings and not is_kept:
+        findings.append(_finding("not-kept"))
     for code, span in (*_on_the_text(context), *_on_its_form(context), *_on_the_context(context)):
         findings.append(_finding(code, span))
     return sorted(findings, key=lambda finding: -_COST[finding.severity])

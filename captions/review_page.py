@@ -66,6 +66,7 @@ class ReviewPage:
             "is_decidable": image.is_decidable,
             "in_error": self.in_error,
             "is_held": self.is_held,
+            "what_follows": what_follows(image),
             "is_drafting": image.status == Image.Status.PENDING and image.captioned_at is None,
             **self._outcome(latest),
         }
@@ -132,6 +133,13 @@ def why_by_hand(image: Image) -> str:
         return _("The post has a poll; an edit would reset its votes.")
     capabilities = capabilities_for(image.platform_connection)
     return "" if capabilities.can_write else capabilities.reason
+
+
+def what_follows(image: Image) -> str:
+    """How an approved text reaches the post, and who gets to know of it; why it does not where it is copied by hand."""
+    if (reason := why_by_hand(image)) or image.platform_connection is None:
+        return reason
+    return " ".join(capabilities_for(image.platform_connection).notes)
 
 
 def _web_address(url: str) -> str:

@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from platforms import traffic
 from platforms.clients.api import DEFAULT_TIMEOUT, Api
-from platforms.clients.base import Capabilities, CredentialsRefused, Instance, PlatformClient
+from platforms.clients.base import Capabilities, CredentialsRefused, Instance, PlatformClient, PlatformRefused
 from platforms.clients.detection import capabilities_of
 from platforms.clients.families import family
+from platforms.clients.writing import Writer
 from platforms.fields import CredentialUnreadable, readable
 from vedfolnir.lib.outbound import Timeout
 
@@ -58,3 +59,15 @@ def capabilities_for(connection: "PlatformConnection") -> Capabilities:
         alt_text_limit=connection.alt_text_limit,
     )
     return capabilities_of(instance, connection.platform_type)
+
+
+def why_not_kept(connection: "PlatformConnection", text: str) -> str:
+    """Why the connection's server would not keep this alt text as it is written, a sentence; empty where it would."""
+    capabilities, client = capabilities_for(connection), family(connection.platform_type).client
+    if not (capabilities.can_write and issubclass(client, Writer)):
+        return ""
+    try:
+        client.require_text(capabilities, text)
+    except PlatformRefused as error:
+        return error.reason
+    return ""

@@ -6,7 +6,7 @@ The facts: internal/processing/status/edit.go and internal/processing/media/upda
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from platforms.clients.base import PlatformRefused, Snapshot
+from platforms.clients.base import Capabilities, PlatformRefused, Snapshot
 from platforms.clients.editing import require_language
 from platforms.clients.markup import as_text, require_no_entities, require_no_tags
 from platforms.clients.profile import Paging, Profile, RateHabits, Way, Writing
@@ -74,9 +74,10 @@ class GotosocialClient(Writer):
                 + _("Add the alt text by hand.")
             )
 
-    def require_text(self, text: str) -> None:
-        super().require_text(text)
-        if self.capabilities.way is Way.MEDIA:
+    @classmethod
+    def require_text(cls, capabilities: Capabilities, text: str) -> None:
+        super().require_text(capabilities, text)
+        if capabilities.way is Way.MEDIA:
             require_no_tags(text)
             require_no_entities(text)
 

@@ -7,7 +7,7 @@ import html
 
 from django.utils.translation import gettext_lazy
 
-from platforms.clients.base import Status, StatusSource
+from platforms.clients.base import Capabilities, Status, StatusSource
 from platforms.clients.markup import as_text, require_no_entities, require_no_tags
 from platforms.clients.profile import Paging, Profile, RateHabits, Way, Writing
 from platforms.clients.writing import Writer
@@ -52,8 +52,9 @@ class PixelfedClient(Writer):
         """What stands for the source, which this server does not give: the text as it is shown."""
         return StatusSource(text=status.content, spoiler_text=status.spoiler_text)
 
-    def require_text(self, text: str) -> None:
-        super().require_text(text)
+    @classmethod
+    def require_text(cls, capabilities: Capabilities, text: str) -> None:
+        super().require_text(capabilities, text)
         require_no_tags(text)
         require_no_entities(text, except_own=True)
 

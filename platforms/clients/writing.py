@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from platforms.clients.api import NotFound
-from platforms.clients.base import Attachment, PlatformRefused, Snapshot, StatusGone, nothing
+from platforms.clients.base import Attachment, Capabilities, PlatformRefused, Snapshot, StatusGone, nothing
 from platforms.clients.editing import Body, edit_of
 from platforms.clients.profile import Way
 from platforms.clients.reading import Reader
@@ -40,7 +40,7 @@ class Writer(Reader):
         if texts is not None:
             self._require_pictures(before.status.attachments, texts)
             for text in texts.values():
-                self.require_text(text)
+                self.require_text(self.capabilities, text)
 
     def _require_post(self, before: Snapshot) -> None:
         """Raise PlatformRefused for a post that this family would damage."""
@@ -49,9 +49,10 @@ class Writer(Reader):
         if not texts or not set(texts) <= {attachment.id for attachment in attachments}:
             raise PlatformRefused(_("The post no longer has the pictures that the alt texts are for. Scan again."))
 
-    def require_text(self, text: str) -> None:
-        """Raise PlatformRefused for an alt text that this server would not keep as it is written."""
-        limit = self.capabilities.alt_text_limit
+    @classmethod
+    def require_text(cls, capabilities: Capabilities, text: str) -> None:
+        """Raise PlatformRefused for an alt text that such a server would not keep as it is written."""
+        limit = capabilities.alt_text_limit
         if limit is not None and length(text) > limit:
             raise PlatformRefused(
                 ngettext(
