@@ -257,6 +257,15 @@ class TestRefusals:
         ask(world.worker(), 429, {"Retry-After": "30"})
         assert wait_of(world.worker(), from_reserve=True) == pytest.approx(30)
 
+    def test_a_refusal_that_is_counted_by_address_pauses_every_connection_to_the_server(self, world: World) -> None:
+        connection = make_connection(make_user("alice"), instance_url=f"https://{HOST}")
+        ask(world.worker(counted_as="connection 1", tells_connections=True), 429, {"Retry-After": "30"})
+        connection.refresh_from_db()
+        assert connection.paused_until is None
+        ask(world.worker(tells_connections=True), 429, {"Retry-After": "30"})
+        connection.refresh_from_db()
+        assert connection.paused_until == datetime.fromtimestamp(START + 30, UTC)
+
     def test_503_with_a_time_makes_everybody_wait_and_is_no_sign_of_death(self, world: World) -> None:
         for _number in range(TRIPS):
             assert ask(world.worker(), 503, {"Retry-After": "7"}) == pytest.approx(7)

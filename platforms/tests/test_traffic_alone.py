@@ -85,7 +85,7 @@ def test_a_redis_that_was_emptied_learns_again_what_the_workers_know() -> None:
     store.clear()
     traffic = worker(store, clock)
     ask(traffic, 429, {"Retry-After": "30"})
-    store._client.flushall()
+    store._client.flushdb()
     assert wait_of(traffic) == pytest.approx(30)
     assert wait_of(worker(store, clock)) == pytest.approx(30)
     store.clear()
