@@ -5,7 +5,8 @@ so it is inserted with a token that holds nothing, and gets the secret in the sa
 that would open elsewhere is thus never in the database, nor in its logs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 from django.core import checks
@@ -156,10 +157,8 @@ class HoldsSecrets(models.Model):
             super().save_base(**options)
             return
         using = options.get("using") or router.db_for_write(type(self), instance=self)
-        with transaction.atomic(using=using):
-            _let_wait([self])
+        with _secrets_follow([self], using):
             super().save_base(**options)
-            _bind([self], using)
 
 
 Row = TypeVar("Row", bound=models.Model)
@@ -181,27 +180,33 @@ class SealingQuerySet(models.QuerySet[Row]):
             raise FieldError(
                 "bulk_create() binds secrets only where every row is new: no ignore_conflicts and the like."
             )
-        with transaction.atomic(using=self.db):
-            if connections[self.db].features.can_return_rows_from_bulk_insert:
-                _let_wait(new)
-                super().bulk_create(rows, *args, **options)
-                _bind(new, self.db)
-            else:  # MySQL does not say which primary keys it gave
-                for row in rows:
-                    row.save(using=self.db, force_insert=True)
+        self._for_write = True
+        if connections[self.db].features.can_return_rows_from_bulk_insert:
+            with _secrets_follow(new, self.db):
+                return super().bulk_create(rows, *args, **options)
+        with transaction.atomic(using=self.db):  # MySQL does not say which primary keys it gave
+            for row in rows:
+                row.save(using=self.db, force_insert=True)
         return rows
 
 
-def _let_wait(rows: Iterable[models.Model]) -> None:
-    """Let `rows` be inserted without their secrets; `_bind` must follow."""
-    for row in rows:
-        row._state.sealed_later = True  # type: ignore[attr-defined]
+@contextmanager
+def _secrets_follow(rows: Sequence[models.Model], using: str) -> Iterator[None]:
+    """In one transaction: the block inserts `rows` without their secrets, and then each gets its own."""
+    try:
+        for row in rows:
+            row._state.sealed_later = True  # type: ignore[attr-defined]
+        with transaction.atomic(using=using):
+            yield
+            _bind(rows, using)
+    finally:
+        for row in rows:
+            row._state.sealed_later = False  # type: ignore[attr-defined]
 
 
 def _bind(rows: Iterable[models.Model], using: str) -> None:
     """Write the secrets of rows that have their primary keys now."""
     for row in rows:
-        row._state.sealed_later = False  # type: ignore[attr-defined]
         secrets = {field.attname: field.sealed_for(row) for field in secret_fields(type(row))}
         given = {name: sealed for name, sealed in secrets.items() if sealed is not None}
         if given:

@@ -261,6 +261,12 @@ def test_a_row_without_its_secrets_is_never_seen(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(RuntimeError):
         PlatformConnection.objects.bulk_create([unsaved(alice, "second")])
     assert not PlatformConnection.objects.exists()
+    row = unsaved(alice, "third")
+    with pytest.raises(RuntimeError):
+        row.save()
+    row.pk = None
+    with pytest.raises(FieldError):  # what failed once leaves no door open
+        PlatformConnection._base_manager.bulk_create([row])
 
 
 def test_none_stays_none_and_empty_stays_empty() -> None:
