@@ -17,6 +17,7 @@ class Attempt:
     client: PlatformClient
     at_step: AtStep = unwatched
     latest: Snapshot | None = None
+    sent: bool = False  # whether a request that may change something went out, or was about to
 
     @property
     def edits(self) -> bool:
@@ -32,3 +33,4 @@ class Attempt:
         """Right before each request that may change something. Raises LeaseLost."""
         self.at_step(Step.BEFORE_REQUEST)
         leases.renew(self.publication)
+        self.sent = True

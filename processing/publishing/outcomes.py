@@ -70,7 +70,7 @@ def refuse(publication: Publication, reason: str) -> None:
 
 def alarm(publication: Publication, base: Snapshot, after: Snapshot, found: list[str]) -> None:
     """The server did not do what it was asked: stop this account's queue until a person has looked."""
-    reason = _("After the edit the post is not as it should be: %(found)s") % {"found": " ".join(found)}
+    reason = _("After the alt texts were sent, the post is not as it should be: %(found)s") % {"found": " ".join(found)}
     with transaction.atomic():
         lock_post(publication.post_id)
         status = _status_after_trouble(publication)
@@ -79,8 +79,8 @@ def alarm(publication: Publication, base: Snapshot, after: Snapshot, found: list
         _was_edited_by_us(publication, base, after, after.status.edited_at)
         audit.record("publication_alarm", actor=None, entity=publication, found=found)
     notice = _(
-        "Publishing is stopped: after the edit of %(url)s something else than the alt text had changed, or the alt "
-        "text is not there. Look at the publication, undo it if need be, and then clear this notice."
+        "Publishing is stopped: after alt texts were sent to %(url)s something else had changed, or the alt texts "
+        "are not there. Look at the publication, undo it if need be, and then clear this notice."
     )
     raise_attention(publication.platform_connection, notice % {"url": publication.post.post_url})
     logger.error("publication %s: alarm: %s", publication.pk, reason)

@@ -8,7 +8,8 @@ from django.utils.translation import ngettext
 
 from captions.models import CaptionVersion, Image, Publication
 from captions.settling import publishable_images
-from platforms.clients.base import PlatformRefused, Snapshot
+from platforms.clients.base import PlatformRefused, PlatformUnavailable, Snapshot, StatusGone
+from platforms.clients.profile import Way
 from platforms.wanted import wants
 from processing.publishing import leases, outcomes
 from processing.publishing.attempt import Attempt
@@ -61,16 +62,21 @@ def send(attempt: Attempt, now: Snapshot, texts: Mapping[str, str]) -> tuple[Ver
     attempt.at_step(Step.KEPT)
     try:
         attempt.client.write_alt_texts(now, texts, before_each=attempt.before_each)
-    except PlatformRefused:
+    except PlatformRefused as error:
         after = attempt.read()
         verdict = judge(attempt, now, after, texts, answered=False)
         if verdict.outcome == Outcome.NOTHING:
             _forget_what_was_sent(attempt.publication)
-        if verdict.outcome in (Outcome.NOTHING, Outcome.PARTLY):
-            raise
-        return verdict, after
+        if verdict.outcome not in (Outcome.NOTHING, Outcome.PARTLY):
+            return verdict, after
+        if isinstance(error, StatusGone):  # it is there: snac gives a 404 in passing, under load
+            raise PlatformUnavailable(error.reason) from error
+        raise
     attempt.at_step(Step.WRITTEN)
-    after = attempt.read()
+    try:
+        after = attempt.read()
+    except StatusGone as error:  # the same; if the post was really deleted, the next attempt finds it gone
+        raise PlatformUnavailable(error.reason) from error
     attempt.at_step(Step.READ_BACK)
     return judge(attempt, now, after, texts, answered=True), after
 
@@ -99,6 +105,11 @@ def unsettled(attempt: Attempt, now: Snapshot, texts: Mapping[str, str]) -> tupl
 def partly_written(attempt: Attempt) -> str:
     """A sentence about what is on the server of a publication that stops before its end; empty when nothing is."""
     publication = attempt.publication
+    if attempt.sent and attempt.client.capabilities.way is Way.MEDIA_AND_EDIT:
+        return _(
+            "The post is as it was, but the uploads of its pictures may have the new alt texts by now; an edit in "
+            "another client would show them."
+        )
     if publication.before is None or not publication.texts:
         return ""
     if attempt.latest is None:

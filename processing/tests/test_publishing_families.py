@@ -200,6 +200,29 @@ class PartialTests(FamilyCase):
                 self.assertEqual(publish_publication(publication.pk), Result.UNDONE)
                 self.assertEqual(self.alt_texts(status_id), [""] * 3)
 
+    def test_on_pleroma_a_death_between_the_uploads_and_the_edit_changes_no_post_and_edits_once(self) -> None:
+        for number in (2, 3):
+            with self.subTest(died_before_request=number):
+                self.connect("pleroma")
+                status_id, publication = self.approved(pictures=2)
+                with self.assertRaises(Killed):
+                    publish_publication(publication.pk, at_step=at(Step.BEFORE_REQUEST, die, number=number))
+                self.assertEqual(self.alt_texts(status_id), ["", ""])
+                self.again(publication)
+
+                self.assertEqual(publish_publication(publication.pk), Result.POSTED)
+                self.assertEqual(self.alt_texts(status_id), ["Picture 0: a boat.", "Picture 1: a boat."])
+                self.assertEqual((self.sandbox.edits(status_id), self.sandbox.media_writes(status_id)), (1, 2))
+
+    def test_on_pleroma_a_refused_edit_says_that_the_uploads_may_have_the_texts(self) -> None:
+        self.connect("pleroma")
+        status_id, publication = self.approved(pictures=2)
+        self.sandbox.fault(422, method="PUT", path_prefix="/api/v1/statuses")
+        self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
+        publication.refresh_from_db()
+        self.assertIn("the uploads of its pictures may have the new alt texts", publication.error)
+        self.assertEqual(self.alt_texts(status_id), ["", ""])
+
     def test_giving_up_after_a_part_says_so_and_trying_again_goes_on(self) -> None:
         self.connect("takahe")
         status_id, publication = self.approved(pictures=2)
@@ -302,6 +325,32 @@ class CrashTests(FamilyCase):
 
         self.assertEqual(publish_publication(publication.pk, at_step=look), Result.POSTED)
         self.assertGreater(left[0] or timezone.now(), timezone.now() + leases.LEASE - leases.REQUEST_LIMIT)
+
+
+class PassingTroubleTests(FamilyCase):
+    def test_a_404_in_passing_is_no_deletion_once_something_was_sent(self) -> None:
+        """As snac 2.96 gives under load."""
+        for method, skip in (("PUT", 0), ("GET", 2)):
+            with self.subTest(method):
+                self.connect("snac")
+                status_id, publication = self.approved()
+                self.sandbox.fault(404, method=method, path_prefix="/api/v1/statuses/", skip=skip)
+                self.assertEqual(publish_publication(publication.pk), Result.LATER)
+                self.again(publication)
+                self.assertEqual(publish_publication(publication.pk), Result.POSTED)
+                self.assertEqual(self.sandbox.edits(status_id), 1)
+
+    def test_a_post_deleted_after_it_was_written_to_is_gone(self) -> None:
+        for server in SERVERS:
+            with self.subTest(server):
+                self.connect(server)
+                status_id, publication = self.approved()
+                watch = at(Step.WRITTEN, lambda: self.sandbox.delete_status(status_id))  # noqa: B023
+                self.assertEqual(publish_publication(publication.pk, at_step=watch), Result.LATER)
+                self.again(publication)
+                self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
+                publication.refresh_from_db()
+                self.assertIn("deleted", publication.error)
 
 
 class LieTests(FamilyCase):

@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from django.test import override_settings
 
@@ -36,7 +37,7 @@ class Snac296Tests(RealSnacCase):
     def test_alt_texts_are_written_found_again_by_a_scan_and_undone(self) -> None:
         self.run_snac(known_as=self.version)
         text = "Boats & <gulls>, see https://example.org #harbour"
-        values = {"spoiler_text": "water", "sensitive": True, "visibility": "unlisted"}
+        values: dict[str, Any] = {"spoiler_text": "water", "sensitive": True, "visibility": "unlisted"}
         status_id = self.snac.add_status(text, pictures=[Picture(), Picture("Mine."), Picture()], **values)
         uri = self.snac.status(status_id)["uri"]
         self.snac.age(uri)
