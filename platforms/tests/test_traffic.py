@@ -169,6 +169,12 @@ class TestBudgets:
         ask(worker, headers=budget(19), kind=READ)
         assert wait_of(worker, WRITE) == wait_of(worker, READ) == pytest.approx(300)
 
+    def test_a_server_that_says_something_else_each_time_fills_no_store(self, world: World) -> None:
+        worker = world.worker()
+        for number in range(50):
+            ask(worker, headers=budget(1000, 2000 + number, 100 + 10 * number))
+        assert len(world.store.read(f"budget {HOST} address").state["windows"]) <= 8
+
     def test_a_token_has_a_budget_of_its_own_and_an_address_one_for_all(self, world: World) -> None:
         ask(world.worker(counted_as="connection 1"), headers=budget(1))
         assert wait_of(world.worker(counted_as="connection 1")) > 0

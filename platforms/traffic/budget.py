@@ -23,6 +23,7 @@ LONGEST_UNSAID = 1800.0
 NEAR = 40  # requests above the reserve, from which on every single one is counted, also where that is dear
 SAME_END = 3.0  # seconds: two answers may name the end of one window so far apart
 FLIGHT = 60.0  # seconds, more than the total time of a request: who is gone longer has died
+MOST_WINDOWS = 8  # of one server; one that names another limit with each answer must not fill our store
 BUCKETS = 12  # of a period of writes; in any such period there are at most as many writes as allowed
 
 
@@ -146,7 +147,7 @@ def _merged(state: State, now: float, kind: str, window: Window) -> list[State]:
             }
             return [newer if other is one else other for other in ongoing]
     new = {"limit": window.limit, "remaining": window.remaining, "until": until, "said": said, "kinds": [kind]}
-    return [*ongoing, new] if until > now else ongoing
+    return [*ongoing, new][-MOST_WINDOWS:] if until > now else ongoing
 
 
 def _matters(old: State, new: State) -> bool:
