@@ -72,6 +72,14 @@ class QueuePlanTests(TransactionTestCase):
                 url = f"/review/next/?state=error{after}"
                 self.assert_planned(lambda url=url: self.client.get(url), may_sort=user == self.bob)  # type: ignore[misc]
 
+    def test_the_active_connection_of_a_session_is_read_by_an_index_too(self) -> None:
+        for user in (self.alice, self.bob, self.moderator):
+            self.client.force_login(user)
+            active = PlatformConnection.objects.visible_to(user).order_by("pk")[0]
+            self.client.post("/platforms/switch/", {"connection": active.pk})
+            for url in ("/review/", "/review/?state=posted", "/review/next/", "/", "/tasks/", "/publications/"):
+                self.assert_planned(lambda url=url: self.client.get(url), may_sort=False)  # type: ignore[misc]
+
     def middle(self, user: User, state: queue.State) -> str:
         """A cursor far behind the first page."""
         rows = queue.in_state(state).visible_to(user).order_by("captioned_at", "id")
@@ -111,10 +119,10 @@ def fill(mine: PlatformConnection, first_other: int, others: int) -> None:
 
 POSTS = """
 INSERT INTO posts (
-    id, post_id, user_id, post_url, post_content, platform_connection_id, uri, spoiler_text, edited_at
+    id, post_id, user_id, post_url, post_content, platform_connection_id, uri, spoiler_text, edited_at, tags
 )
 SELECT s.seq, CONCAT('p', s.seq), '1', CONCAT('https://social.example/', s.seq), 'Good morning from the harbour.',
-    CASE WHEN s.seq %% 5 THEN %s ELSE %s + s.seq DIV 50 %% %s END, '', '', ''
+    CASE WHEN s.seq %% 5 THEN %s ELSE %s + s.seq DIV 50 %% %s END, '', '', '', ''
 FROM seq_1_to_100000 s
 """
 IMAGES = """
