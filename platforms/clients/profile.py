@@ -104,10 +104,11 @@ def has_reached(version: str, since: Version) -> bool:
     A release candidate of the very version that brought it may be older than what it brought, so it does not count.
     """
     numbers = release(version)
-    if not numbers or numbers < tuple(since):
-        return False
-    same = all(one == other for one, other in zip_longest(numbers, since, fillvalue=0))
-    return not (since and same and is_unfinished(version))
+    pairs = list(zip_longest(numbers, since, fillvalue=0))
+    ours, theirs = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    if since and ours == theirs:
+        return bool(numbers) and not is_unfinished(version)
+    return bool(numbers) and ours >= theirs
 
 
 def is_unfinished(version: str) -> bool:
