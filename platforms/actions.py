@@ -15,10 +15,13 @@ from django.views.decorators.debug import sensitive_variables
 from accounts import audit
 from accounts.models import User
 from accounts.roles import Ability, Role
+from platforms import grants
 from platforms.clients.base import CredentialsRefused, PlatformError
 from platforms.fields import CredentialUnreadable, readable
+from platforms.grants import Grant, Revoked
 from platforms.identity import Identity, identify
 from platforms.models import AttentionAbout, PlatformConnection, PlatformMember
+from platforms.renewing import renew_if_due
 from platforms.wanted import OPTIONS
 from vedfolnir.lib.outbound import OutboundRefused, normalise_instance_url
 from vedfolnir.lib.wording import reason_of
@@ -73,10 +76,7 @@ def connect(user: User, *, name: str, instance_url: str, token: str) -> Platform
         NotAllowed: the user's role does not allow it.
         ConnectRefused: the server cannot be used or not reached, the token is wrong, the name is taken.
     """
-    plan = plan_connection(user, name=name, instance_url=instance_url, token=token)
-    with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)  # one at a time: names, accounts and the default are unique
-        return _store(user, plan, token)
+    return store(user, plan_connection(user, name=name, instance_url=instance_url, token=token), Grant(token.strip()))
 
 
 @dataclass(frozen=True)
@@ -91,18 +91,37 @@ class Plan:
 @sensitive_variables("token")
 def plan_connection(user: User, *, name: str, instance_url: str, token: str) -> Plan:
     """Check all that `connect` checks, and store nothing. Raises as `connect` does."""
+    name, base_url = checked_wish(user, name=name, instance_url=instance_url)
+    plan = Plan(name, base_url, _identify(base_url, token))
+    _find(user, plan)
+    return plan
+
+
+def checked_wish(user: User, *, name: str, instance_url: str) -> tuple[str, str]:
+    """Name and address of what `user` wants to connect, as they are stored. Raises NotAllowed and ConnectRefused."""
     if not user.can(Ability.CONNECT):
         raise NotAllowed(_("This role does not allow connecting accounts. An admin can change it."))
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST_NAME:
         raise ConnectRefused(_("Give the connection a name of 1 to 100 characters."), "name")
     try:
-        base_url = normalise_instance_url(instance_url)
+        return name, normalise_instance_url(instance_url)
     except OutboundRefused as error:
         raise ConnectRefused(reason_of(error), "instance_url") from error
-    plan = Plan(name, base_url, _identify(base_url, token))
-    _find(user, plan)
-    return plan
+
+
+def store(user: User, plan: Plan, grant: Grant) -> PlatformConnection:
+    """Store what was planned, with its credentials; those that they replace are given back at the server.
+
+    An access that lacks something that is needed there is stored, and needs attention. Raises ConnectRefused.
+    """
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)  # one at a time: names, accounts and the default are unique
+        connection, replaced = _store(user, plan, grant)
+    if replaced is not None and replaced.token != grant.token:
+        grants.revoke(plan.base_url, replaced)
+    _settle_credentials(connection, plan.identity)
+    return connection
 
 
 def _find(user: User, plan: Plan) -> PlatformConnection | None:
@@ -127,23 +146,40 @@ def _identify(base_url: str, token: str) -> Identity:
         raise ConnectRefused(error.reason, "instance_url") from error
 
 
-@sensitive_variables("token")
-def _store(user: User, plan: Plan, token: str) -> PlatformConnection:
+@sensitive_variables()
+def _store(user: User, plan: Plan, grant: Grant) -> tuple[PlatformConnection, Grant | None]:
+    """The connection, and the credentials that it had before."""
     found = _find(user, plan)
+    replaced = _readable_grant(found) if found else None
     if found is None:
         has_default = PlatformConnection.objects.filter(user=user, is_default=True).exists()
         connection = PlatformConnection(user=user, instance_url=plan.base_url, is_default=not has_default)
     else:
         connection = found
-    facts = _facts(plan.identity) | {"name": plan.name, "access_token": token.strip(), "is_active": True}
-    if connection.attention_about == AttentionAbout.CREDENTIALS:
-        facts |= {"attention": None, "attention_about": ""}
+    facts = _facts(plan.identity) | {"name": plan.name, "is_active": True} | grant.columns()
     for field, value in facts.items():
         setattr(connection, field, value)
     connection.save(update_fields=[*facts, "updated_at"] if found else None)
     action = "platform_reconnected" if found else "platform_connected"
     audit.record(action, actor=user, entity=connection, account=connection.address, software=connection.software)
-    return connection
+    return connection, replaced
+
+
+def _readable_grant(connection: PlatformConnection) -> Grant | None:
+    try:
+        return Grant.of(connection)
+    except CredentialUnreadable:
+        return None
+
+
+def _settle_credentials(connection: PlatformConnection, identity: Identity) -> None:
+    """The credentials work. What was wrong with them is over, unless they lack something that is needed there."""
+    if lack := grants.lacking(identity.capabilities.scopes, connection):
+        raise_attention(connection, lack)
+        return
+    rows = PlatformConnection.objects.filter(pk=connection.pk, attention_about=AttentionAbout.CREDENTIALS)
+    rows.update(attention=None, attention_about="")
+    connection.refresh_from_db(fields=["attention", "attention_about"])
 
 
 def _facts(identity: Identity) -> dict[str, Any]:
@@ -162,7 +198,8 @@ def _facts(identity: Identity) -> dict[str, Any]:
 def test_connection(connection: PlatformConnection, actor: User) -> Identity:
     """Ask the server again who the account is and what may be done there, and store the answer.
 
-    A need for attention that was about the credentials is over when they work; when they do not, it begins.
+    A need for attention that was about the credentials is over when they work and may do what is needed there; else it
+    begins.
 
     Raises:
         NotAllowed: `actor` may not.
@@ -170,9 +207,12 @@ def test_connection(connection: PlatformConnection, actor: User) -> Identity:
     """
     _require_manager(connection, actor)
     try:
+        renew(connection)
         identity = _identify(connection.instance_url, readable(connection.access_token))
     except CredentialUnreadable as error:
         raise ConnectRefused(str(error), "token") from error
+    except PlatformError as error:
+        raise ConnectRefused(error.reason, "token") from error
     except ConnectRefused as error:
         if isinstance(error.__cause__, CredentialsRefused):
             raise_attention(connection, error.__cause__)
@@ -182,11 +222,19 @@ def test_connection(connection: PlatformConnection, actor: User) -> Identity:
         raise ConnectRefused(
             _("The token speaks for another account now: @%(account)s. Connect again.") % known, "token"
         )
-    own = PlatformConnection.objects.filter(pk=connection.pk)
-    own.update(**_facts(identity))
-    own.filter(attention_about=AttentionAbout.CREDENTIALS).update(attention=None, attention_about="")
+    PlatformConnection.objects.filter(pk=connection.pk).update(**_facts(identity))
     connection.refresh_from_db()
+    _settle_credentials(connection, identity)
     return identity
+
+
+def renew(connection: PlatformConnection) -> None:
+    """Renew the token if it is time to. Raises PlatformError; one that cannot be renewed needs attention, too."""
+    try:
+        renew_if_due(connection)
+    except CredentialsRefused as error:
+        raise_attention(connection, error)
+        raise
 
 
 def raise_attention(connection: PlatformConnection, reason: str | PlatformError) -> None:
@@ -247,22 +295,32 @@ def set_active(connection: PlatformConnection, actor: User, *, active: bool) -> 
     connection.refresh_from_db(fields=["is_active"])
 
 
-def remove(connection: PlatformConnection, actor: User) -> None:
+def remove(connection: PlatformConnection, actor: User) -> Revoked:
     """Forget a connection with its token, posts, drafts and decisions; what is published stays where it is.
 
-    The owner's oldest other connection becomes the default one in its place. Raises NotAllowed.
+    The access is revoked at the server first, which may fail: what became of it is returned. The owner's oldest other
+    connection becomes the default one in its place. Raises NotAllowed.
     """
     _require_sharer(connection, actor)
+    grant = _readable_grant(connection)
+    url = connection.instance_url
+    revoked = grants.revoke(url, grant, besides=connection.pk) if grant else Revoked.FAILED
     with transaction.atomic():
         owner = User.objects.select_for_update().get(pk=connection.user_id)
         audit.record(
-            "platform_removed", actor=actor, entity=connection, name=connection.name, account=connection.address
+            "platform_removed",
+            actor=actor,
+            entity=connection,
+            name=connection.name,
+            account=connection.address,
+            revoked=revoked.value,
         )
         was_default = connection.is_default
         connection.delete()
         oldest = PlatformConnection.objects.filter(user=owner).order_by("pk").first()
         if was_default and oldest is not None:
             PlatformConnection.objects.filter(pk=oldest.pk).update(is_default=True)
+    return revoked
 
 
 def add_member(connection: PlatformConnection, user: User, role: str, actor: User) -> PlatformMember:

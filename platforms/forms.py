@@ -25,9 +25,11 @@ class ConnectForm(forms.Form):
     token = forms.CharField(
         label=_("Access token"),
         max_length=4096,
+        required=False,
         help_text=_(
             "On Mastodon: Preferences, Development, New application, with the permissions read:accounts, "
-            "read:statuses and write:statuses. It is stored encrypted and never shown again."
+            "read:statuses and write:statuses. It is stored encrypted and never shown again. Without one, you sign in "
+            "on your server and allow it there."
         ),
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )

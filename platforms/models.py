@@ -1,6 +1,7 @@
 """Connections to accounts on other servers, and who may work with them."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
@@ -9,7 +10,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.models import User, UserSession
 from accounts.roles import Ability, Role
 from platforms.fields import EncryptedTextField, HoldsSecrets, SealingQuerySet
 from vedfolnir.lib.fields import RemoteIdField, active_marker, enum_check
@@ -55,6 +56,10 @@ class PlatformConnectionQuerySet(  # type: ignore[override]  # each base has an 
             return self
         member = PlatformMember.objects.filter(user=user, role__in=DECIDING_ROLES).values("platform_connection")
         return self.filter(models.Q(user=user) | models.Q(pk__in=member))
+
+    def to_renew(self, now: datetime) -> Self:
+        """Connections whose token is to be renewed now."""
+        return self.filter(renew_at__lte=now)
 
     def of_same_account(self, pk: int) -> Self:
         """The connections to the account that connection `pk` is for: several people may have connected it."""
@@ -113,6 +118,8 @@ class PlatformConnection(HoldsSecrets):
     # The OAuth client that the token was given to; empty where the token was pasted.
     app = models.ForeignKey(PlatformApp, on_delete=models.SET_NULL, null=True, blank=True, related_name="connections")
     alt_text_limit = models.PositiveIntegerField(_("longest alt text"), null=True, blank=True)
+    # When the token is renewed with the refresh token; a worker that does it pushes this forward, which is its lease.
+    renew_at = models.DateTimeField(null=True, blank=True, editable=False)
     # The server asked to be left alone until then (429 and the like): nothing is written to it meanwhile.
     paused_until = models.DateTimeField(_("paused until"), null=True, blank=True)
     attention = models.TextField(_("needs attention"), null=True, blank=True)
@@ -149,6 +156,7 @@ class PlatformConnection(HoldsSecrets):
             models.Index(fields=["user", "is_active"], name="ix_platform_user_active"),
             models.Index(fields=["platform_type", "is_active"], name="ix_platform_type_active"),
             models.Index(fields=["instance_url", "platform_type"], name="ix_platform_instance_type"),
+            models.Index(fields=["renew_at"], name="ix_platform_renew_at"),
         ]
 
     def __str__(self) -> str:
@@ -158,6 +166,57 @@ class PlatformConnection(HoldsSecrets):
     def address(self) -> str:
         """`@name@host`, as people write it."""
         return f"@{self.username}@{self.instance_url.partition('://')[2]}"
+
+
+SIGN_IN_LASTS = timedelta(minutes=10)
+
+
+class SignInQuerySet(SealingQuerySet["SignIn"]):
+    def of(self, session: UserSession) -> Self:
+        """Those that this very session of this very person has begun."""
+        return self.filter(session=session, user=session.user_id)
+
+    def expired(self, now: datetime) -> Self:
+        return self.filter(created_at__lte=now - SIGN_IN_LASTS)
+
+    def take(self, pk: int) -> bool:
+        """End a sign-in, for whoever comes back with it first; False for everybody after that."""
+        return self.filter(pk=pk).delete()[0] == 1
+
+
+class SignIn(HoldsSecrets):
+    """Somebody is at their server, to let us speak for their account; it ends when they come back, once."""
+
+    session = models.ForeignKey(UserSession, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    # What gets the token; empty for a new connection.
+    connection = models.ForeignKey(
+        PlatformConnection, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    name = models.CharField(max_length=100)
+    instance_url = models.CharField(max_length=500)
+    platform_type = models.CharField(max_length=50)
+    software = models.CharField(max_length=100, blank=True)
+    software_version = models.CharField(max_length=100, blank=True)
+    app = models.ForeignKey(PlatformApp, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    # The app as it was: the row may be registered anew meanwhile.
+    client_id = models.CharField(max_length=500)
+    client_secret = EncryptedTextField(server="instance_url")
+    redirect_uri = models.CharField(max_length=255)
+    scopes = models.CharField(max_length=500)  # that are asked for; separated by spaces
+    state = EncryptedTextField(server="instance_url")
+    verifier = EncryptedTextField(server="instance_url")  # of PKCE
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now(), editable=False)
+
+    objects = SignInQuerySet.as_manager()
+
+    class Meta:
+        db_table = "platform_sign_ins"
+        verbose_name = _("sign-in at a server")
+        indexes = [models.Index(fields=["created_at"], name="ix_platform_sign_in_created")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} at {self.instance_url}"
 
 
 class TrafficState(models.Model):

@@ -1,11 +1,14 @@
 from django.urls import path
 
-from platforms import views
+from platforms import oauth_views, views
 
 app_name = "platforms"
 urlpatterns = [
     path("", views.connections, name="list"),
     path("connect/", views.connect, name="connect"),
+    path("oauth/<int:pk>/", oauth_views.authorize, name="authorize"),
+    path("oauth/return", oauth_views.oauth_return, name="oauth_return"),
+    path("<int:pk>/sign-in/", oauth_views.sign_in_again, name="sign_in_again"),
     path("switch/", views.switch, name="switch"),
     path("<int:pk>/", views.detail, name="detail"),
     path("<int:pk>/test/", views.test, name="test"),

@@ -16,9 +16,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.http import SignedInRequest, ability_required
 from accounts.models import User
 from accounts.roles import Ability
-from platforms import actions, panels, switching
+from platforms import actions, oauth_views, panels, switching
 from platforms.clients import capabilities_for, outlook_for
 from platforms.forms import ConnectForm, MemberForm, OptionsForm
+from platforms.grants import farewell
 from platforms.models import PlatformConnection, PlatformMember
 from platforms.switching import SECRETS
 from vedfolnir.lib.numbers import row_number
@@ -58,18 +59,26 @@ def switch(request: SignedInRequest) -> HttpResponseRedirect:
 @never_cache
 @sensitive_post_parameters("token")
 def connect(request: SignedInRequest) -> HttpResponse:
-    """Connect an account. The query may name server and connection, for a new token of a known one."""
+    """Connect an account: with a token, or else by signing in at the server.
+
+    The query may name server and connection, and ask for the field of the token (`paste`).
+    """
     known = {name: request.GET.get(name, "") for name in ("instance_url", "name")}
     form = ConnectForm(request.POST if request.method == "POST" else None, initial=known)
     if form.is_bound and form.is_valid():
         try:
+            if not form.cleaned_data["token"]:
+                return oauth_views.begin(
+                    request, name=form.cleaned_data["name"], instance_url=form.cleaned_data["instance_url"]
+                )
             connection = actions.connect(request.user, **form.cleaned_data)
         except actions.ConnectRefused as refused:
             form.add_error(refused.field or None, refused.reason)
         else:
             messages.success(request, _("Connected: %(account)s.") % {"account": connection.address})
             return redirect("platforms:detail", pk=connection.pk)
-    return render(request, "platforms/connect.html", {"form": form}, status=422 if form.is_bound else 200)
+    context = {"form": form, "pastes": "paste" in request.GET or "token" in form.errors or form["token"].data}
+    return render(request, "platforms/connect.html", context, status=422 if form.is_bound else 200)
 
 
 @login_required
@@ -116,9 +125,11 @@ def remove(request: SignedInRequest, pk: int) -> HttpResponse:
     """Ask first, then do it."""
     connection = _permitted(request, pk, actions.may_share)
     if request.method != "POST":
-        return render(request, "platforms/remove.html", {"connection": connection})
-    actions.remove(connection, request.user)
+        context = {"connection": connection, "is_pasted": not connection.client_key}
+        return render(request, "platforms/remove.html", context)
+    revoked = actions.remove(connection, request.user)
     messages.success(request, _("Removed: %(name)s.") % {"name": connection.name})
+    messages.info(request, farewell(connection, revoked))
     return redirect("platforms:list")
 
 

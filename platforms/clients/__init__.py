@@ -24,9 +24,13 @@ if TYPE_CHECKING:
 def client_for(connection: "PlatformConnection", *, timeout: Timeout = DEFAULT_TIMEOUT) -> PlatformClient:
     """A client that speaks for `connection`. Close it when done.
 
-    Raises CredentialsRefused when the stored token cannot be decrypted or sent, PlatformRefused when the server's
-    address may not be asked.
+    A token that is about to end is renewed first. Raises CredentialsRefused when that fails, or the stored token cannot
+    be decrypted or sent, PlatformRefused when the server's address may not be asked, PlatformUnavailable when the token
+    has ended and cannot be renewed now.
     """
+    from platforms.renewing import renew_if_due  # below models, which the rest of this package does not know
+
+    renew_if_due(connection)
     try:
         token = readable(connection.access_token)
     except CredentialUnreadable as error:

@@ -79,6 +79,20 @@ class Api:
     def put(self, path: str, **options: Any) -> Answer:
         return self.request("PUT", path, **options)
 
+    def post_form(self, path: str, form: Mapping[str, str]) -> Response:
+        """Send a form and return the answer, also one of status 4xx: OAuth says in its own words what went wrong.
+
+        Raises PlatformUnavailable as `request` does, PlatformRefused for a redirect: secrets are in the form.
+        """
+        ticket = self._enter(WRITE, False)
+        response = self._send(ticket, "POST", path, None, None, form)
+        wait = self._traffic.answered(ticket, response.status, response.headers)
+        if response.status in (408, 429) or response.status >= 500:
+            raise self._failure(response, "", (), wait)
+        if 300 <= response.status < 400:
+            raise self._redirected(response)
+        return response
+
     def request(
         self,
         method: str,
@@ -125,9 +139,17 @@ class Api:
         except Held as error:
             raise HeldBack(error.reason, retry_after=error.seconds) from error
 
-    def _send(self, ticket: Ticket, method: str, path: str, params: Mapping[str, str] | None, json: Any) -> Response:
+    def _send(
+        self,
+        ticket: Ticket,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        json: Any,
+        form: Mapping[str, str] | None = None,
+    ) -> Response:
         try:
-            return self._http.request(method, path, params=params, json=json)
+            return self._http.request(method, path, params=params, json=json, form=form)
         except OutboundUnavailable as error:
             self._traffic.failed(ticket)
             raise PlatformUnavailable(reason_of(error)) from error

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from platforms.clients.base import PlatformRefused, Snapshot
 from platforms.clients.editing import quote_policy, require_language, require_marked_warning
-from platforms.clients.profile import Paging, Profile, RateHabits, Way, Writing
+from platforms.clients.profile import Paging, Profile, RateHabits, SigningIn, Way, Writing
 from platforms.clients.writing import Writer
 
 PROFILE = Profile(
@@ -32,6 +32,7 @@ PROFILE = Profile(
         "This server runs Mastodon %(version)s, which cannot change the alt text of a published picture; "
         "4.1 and newer can. Each alt text is shown, so that you can copy it by hand."
     ),
+    signing_in=SigningIn(access_page=gettext_lazy("Preferences, Account, Authorized apps")),
     alt_text_limit=1500,
     alt_text_limit_at=(("configuration", "media_attachments", "description_limit"),),
     paging=Paging(notes="`min_id` pages forward; requests that page have a limit of their own"),

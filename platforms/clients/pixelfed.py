@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from platforms.clients.base import Capabilities, Status, StatusSource
 from platforms.clients.markup import as_text, require_no_entities, require_no_tags
-from platforms.clients.profile import Paging, Profile, RateHabits, Way, Writing
+from platforms.clients.profile import Paging, Profile, RateHabits, SigningIn, Way, Writing
 from platforms.clients.writing import Writer
 
 PROFILE = Profile(
@@ -24,6 +24,7 @@ PROFILE = Profile(
     reading_scopes=("read",),
     alt_text_limit=1000,
     bad_token=frozenset({401, 403}),
+    signing_in=SigningIn(access_page=gettext_lazy("Settings, Applications")),
     paging=Paging(links=False, notes="`min_id` wins over `max_id`, `since_id` is ignored, `only_media` always counts"),
     rates=RateHabits(writes=10, counted_by="user", headers="none, also with 429"),
     text_is_stored="through HTML Purifier: `&`, `<` and `>` come back as entities, tags vanish",

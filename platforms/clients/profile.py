@@ -61,6 +61,16 @@ class Paging:
 
 
 @dataclass(frozen=True)
+class SigningIn:
+    """How OAuth is there, where it differs."""
+
+    # The server gives a token to whoever signed in last through a client, and forgets the client with its first token:
+    # each sign-in registers one of its own.
+    own_client: bool = False
+    access_page: Words = ""  # where people take an access back by themselves; empty: nobody has looked
+
+
+@dataclass(frozen=True)
 class Profile:
     """A family of servers."""
 
@@ -80,12 +90,18 @@ class Profile:
     bad_token_pages: frozenset[int] = frozenset()  # the same, where a web page comes with them
     gone_page: str = ""  # stands in the web page that a missing post is answered with, instead of JSON
     has_history: bool = True  # whether the versions of a post before its edits can be asked for
+    signing_in: SigningIn = SigningIn()
     paging: Paging = Paging()
     rates: RateHabits = RateHabits()
     text_is_stored: str = "as it is written"  # what the server makes of an alt text, in words
     cannot: Sequence[str] = ()  # posts and texts that are refused there, in words
     traps: Sequence[str] = ()  # what the client works around, in words
     proof: str = ""  # how we know
+
+    @property
+    def all_scopes(self) -> Sequence[str]:
+        """What any version of the software may be asked for: what a client is registered with."""
+        return list(dict.fromkeys([*self.reading_scopes, *(name for one in self.writings for name in one.scopes)]))
 
     def writing_for(self, version: str) -> Writing | None:
         """The way to write on a server of this version; None when there is none that is proven."""

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from platforms.clients.base import PlatformRefused, Snapshot, Status, UnreadableStatus
 from platforms.clients.editing import Body, require_marked_warning, require_named_mentions
-from platforms.clients.profile import Paging, Profile, RateHabits, Way, Writing
+from platforms.clients.profile import Paging, Profile, RateHabits, SigningIn, Way, Writing
 from platforms.clients.writing import Writer
 
 LANGUAGE = "en"  # what every post is shown to have
@@ -36,6 +36,7 @@ PROFILE = Profile(
     bad_token=frozenset({401}),
     gone_page="(snac/",  # "<h1>404 Not Found (snac/2.96)</h1>"
     has_history=False,
+    signing_in=SigningIn(own_client=True),
     paging=Paging(
         size=256,  # all that it ever lists, in one page
         links=False,

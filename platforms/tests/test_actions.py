@@ -369,7 +369,8 @@ class TestManaging:
         second = make_connection(alice, name="Second", username="second")
         make_connection(alice, name="Third", username="third")
         actions.remove(first, alice)
-        assert audited("platform_removed") == [{"name": "Kepler", "account": "@demo@social.example"}]
+        told = {"name": "Kepler", "account": "@demo@social.example", "revoked": "no client"}
+        assert audited("platform_removed") == [told]
         assert PlatformConnection.objects.get(is_default=True) == second
 
     def test_the_database_keeps_one_default_for_each_user(self) -> None:

@@ -69,6 +69,9 @@ ACCESS = {
     "platforms:list": PAGE,
     "platforms:switch": Access(write=Ability.READ),
     "platforms:connect": Access(read=Ability.CONNECT, write=Ability.CONNECT),
+    "platforms:authorize": Access(read=Ability.CONNECT, relation=lambda cast, who: False),  # of one session alone
+    "platforms:oauth_return": Access(read=Ability.CONNECT),
+    "platforms:sign_in_again": Access(write=Ability.CONNECT, relation=Cast.owns),
     "platforms:detail": PAGE,
     "platforms:test": MANAGING,
     "platforms:remove": Access(read=Ability.CONNECT, write=Ability.CONNECT, relation=Cast.shares),

@@ -54,7 +54,7 @@ def register(db: sqlite3.Connection, request: Request, habits: OAuthHabits) -> R
         raise ApiError(422, "Validation failed: Application name can't be blank")
     uris = redirect_uris(request.params.get("redirect_uris"), habits)
     scopes = " ".join((request.text("scopes") or DEFAULT_SCOPES).split())
-    if habits.scopes_known is None and not SCOPES.issuperset(scopes.split()):
+    if habits.scopes_known is None and not (SCOPES | habits.own_scopes).issuperset(scopes.split()):
         raise ApiError(422, "Validation failed: Scopes doesn't match configured on the server.")
     if habits.vacuums_apps:
         records.vacuum_apps(db)

@@ -45,6 +45,7 @@ class OAuthHabits:
     pkce_checked: bool = True
     scope_check: ScopeCheck = ScopeCheck.EXACT
     scopes_known: frozenset[str] | None = None  # others are refused at the consent page; None: nothing is checked
+    own_scopes: frozenset[str] = frozenset()  # that can be registered besides Mastodon's
     redirect_uris: RedirectUris = RedirectUris.STRING_OR_LIST
     vacuums_apps: bool = False  # an app without a token is forgotten after a day
     consent_page: bool = True  # without, a form asks for name and password, and that is all
@@ -109,6 +110,7 @@ TAKAHE = OAuthHabits(
 PLEROMA = OAuthHabits(
     pkce_checked=False,
     scope_check=ScopeCheck.COVERED,
+    own_scopes=frozenset({"read:media"}),
     redirect_uris=RedirectUris.STRING,
     deny=Deny.MISSING,
     expires_in=36_500 * DAY,

@@ -1,0 +1,110 @@
+"""Renewing tokens that end, before they are used and from time to time; by one worker at a time.
+
+`renew_at` says when; pushing it forward is the lease. Most servers take a refresh token only once, so who comes second
+reads what the first one stored.
+"""
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from platforms import traffic
+from platforms.clients import oauth
+from platforms.clients.api import Api
+from platforms.clients.base import CredentialsRefused, PlatformError, PlatformUnavailable
+from platforms.fields import CredentialUnreadable
+from platforms.grants import Grant, revoke
+from platforms.models import PlatformConnection
+from vedfolnir.lib.outbound import Timeout
+
+logger = logging.getLogger(__name__)
+
+LEASE = timedelta(minutes=1)
+LATER = timedelta(minutes=15)  # after a server did not answer
+ASKING = Timeout(connect=5.0, read=15.0, total=20.0)  # well within the lease
+CREDENTIALS = (
+    "access_token",
+    "refresh_token",
+    "client_key",
+    "client_secret",
+    "scopes",
+    "token_expires_at",
+    "renew_at",
+    "app",
+)
+
+
+def renew_if_due(connection: PlatformConnection) -> None:
+    """Renew the token of `connection` if it is time to; it holds the one that is valid now after that.
+
+    Never inside a transaction. A server that does not answer changes nothing while the token still lives.
+
+    Raises:
+        CredentialsRefused: somebody must sign in again.
+        PlatformUnavailable: the token has ended, and was not renewed yet.
+    """
+    now = timezone.now()
+    if connection.renew_at is None or connection.renew_at > now:
+        return
+    lease = now + LEASE
+    is_ours = PlatformConnection.objects.to_renew(now).filter(pk=connection.pk).update(renew_at=lease) == 1
+    connection.refresh_from_db(fields=CREDENTIALS)
+    if not is_ours:
+        _require_alive(connection, now, _("Its access is being renewed. Try again later."))
+        return
+    try:
+        _renew(connection, lease)
+    except CredentialsRefused:
+        _settle(connection, lease, None)
+        raise
+    except PlatformError as error:
+        _settle(connection, lease, now + LATER)
+        logger.info("The token of connection %d was not renewed: %s", connection.pk, error.reason)
+        _require_alive(connection, now, error.reason)
+
+
+@sensitive_variables()
+def _renew(connection: PlatformConnection, lease: datetime) -> None:
+    try:
+        old = Grant.of(connection)
+    except CredentialUnreadable as error:
+        raise CredentialsRefused(str(error)) from error
+    if old.client is None or old.refresh_token is None:
+        raise CredentialsRefused(_("The access to this account ends, and cannot be renewed. Sign in again."))
+    with Api(
+        connection.instance_url,
+        allow=settings.OUTBOUND_ALLOW,
+        timeout=ASKING,
+        traffic=traffic.for_host(connection.instance_url),
+    ) as api:
+        tokens = oauth.renew(api, old.client, old.refresh_token)
+    # A refresh token that is not replaced stays valid (RFC 6749, section 6).
+    kept = replace(tokens, refresh=tokens.refresh or old.refresh_token)
+    new = Grant.given(kept, old.client, old.scopes, old.app_id, timezone.now())
+    with transaction.atomic():
+        row = PlatformConnection.objects.select_for_update().get(pk=connection.pk)
+        is_stored = row.renew_at == lease
+        if is_stored:
+            columns = new.columns()
+            for name, value in columns.items():
+                setattr(row, name, value)
+            row.save(update_fields=[*columns, "updated_at"])
+    if not is_stored:  # somebody has signed in again meanwhile
+        revoke(connection.instance_url, new)
+    connection.refresh_from_db(fields=CREDENTIALS)
+
+
+def _settle(connection: PlatformConnection, lease: datetime, renew_at: datetime | None) -> None:
+    PlatformConnection.objects.filter(pk=connection.pk, renew_at=lease).update(renew_at=renew_at)
+    connection.renew_at = renew_at
+
+
+def _require_alive(connection: PlatformConnection, now: datetime, reason: str) -> None:
+    if connection.token_expires_at is not None and connection.token_expires_at <= now:
+        raise PlatformUnavailable(reason, retry_after=LEASE.total_seconds())
