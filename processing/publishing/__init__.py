@@ -84,7 +84,9 @@ def _attempt(publication: Publication, client_factory: ClientFactory, at_step: A
         outcomes.refuse(publication, f"{gone} ({error.reason})")
         return Result.REFUSED
     except PlatformRefused as error:
-        partly = writing.partly_written(attempt) if attempt and not undo else ""
+        partly = ""
+        if attempt is not None:
+            partly = undoing.partly_undone(attempt) if undo else writing.partly_written(attempt)
         outcomes.refuse(publication, f"{error.reason} {partly}".strip())
         return Result.REFUSED
     if not done:

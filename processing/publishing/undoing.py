@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from captions.models import Publication
 from platforms.clients.base import PlatformRefused, Snapshot
@@ -48,6 +49,22 @@ def undo(attempt: Attempt) -> bool:
             _("The alt text was changed on the server after it was published, so it was left as it is.")
         )
     return _settle(attempt, WRITTEN_ALREADY, now, now)
+
+
+def partly_undone(attempt: Attempt) -> str:
+    """A sentence about an undo that stops before its end; empty where nothing is put back, or all of it is."""
+    publication, latest = attempt.publication, attempt.latest
+    if latest is None or publication.before is None:
+        return ""
+    plan = plan_of(publication, latest, attempt.client.same_text)
+    if not (plan.back and plan.restore):
+        return ""
+    sentence = ngettext(
+        "%(count)d of %(all)d alt texts is as before; ask for the undo again to put back the rest.",
+        "%(count)d of %(all)d alt texts are as before; ask for the undo again to put back the rest.",
+        len(plan.back),
+    )
+    return sentence % {"count": len(plan.back), "all": len(publication.texts or {})}
 
 
 def plan_of(publication: Publication, now: Snapshot, same_text: SameText) -> Plan:

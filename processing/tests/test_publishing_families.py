@@ -200,6 +200,21 @@ class PartialTests(FamilyCase):
                 self.assertEqual(publish_publication(publication.pk), Result.UNDONE)
                 self.assertEqual(self.alt_texts(status_id), [""] * 3)
 
+    def test_an_undo_that_is_refused_in_the_middle_says_so_and_goes_on_when_asked_again(self) -> None:
+        for server in BY_MEDIA:
+            with self.subTest(server):
+                self.connect(server)
+                status_id, publication = self.approved(pictures=3)
+                publish_publication(publication.pk)
+                self.sandbox.fault(422, method="PUT", path_prefix="/api/v1/media", skip=1)
+                for result in (Result.REFUSED, Result.UNDONE):
+                    publication.refresh_from_db()
+                    requests.request_undo(publication, user=self.reviewer)
+                    self.assertEqual(publish_publication(publication.pk), result)
+                    publication.refresh_from_db()
+                    self.assertEqual("1 of 3 alt texts is as before" in publication.error, result == Result.REFUSED)
+                self.assertEqual(self.alt_texts(status_id), [""] * 3)
+
     def test_on_pleroma_a_death_between_the_uploads_and_the_edit_changes_no_post_and_edits_once(self) -> None:
         for number in (2, 3):
             with self.subTest(died_before_request=number):
