@@ -122,6 +122,15 @@ class ApproveTests(ActionCase):
             actions.approve(image, text="x" * 1501, reviewer=self.alice)
         actions.approve(image, text="x" * 1500, reviewer=self.alice)
 
+    def test_a_text_that_the_server_would_change_is_refused(self) -> None:
+        pixelfed = {"platform_type": "pixelfed", "software": "pixelfed", "software_version": "0.11.13"}
+        PlatformConnection.objects.update(**pixelfed)
+        image = make_image(make_post(PlatformConnection.objects.get()))
+        with self.assertRaises(actions.TextRefused) as refusal:
+            actions.approve(image, text=f"<b>{TEXT}</b>", reviewer=self.alice)
+        self.assertEqual([finding.code for finding in refusal.exception.findings], ["not-kept"])
+        actions.approve(image, text=f"{TEXT} 2 < 3 & 4.", reviewer=self.alice)
+
     def test_the_second_decision_is_told_that_it_came_late(self) -> None:
         image = make_image(make_post(self.connection))
         actions.approve(image, text=TEXT, reviewer=self.alice)

@@ -122,6 +122,13 @@ def test_the_limit_counts_code_points_and_shows_where_it_ends() -> None:
     assert "over-limit" not in codes(GOOD * 100, limit=None)
 
 
+def test_a_text_that_the_server_would_change_is_not_good_enough() -> None:
+    assert "not-kept" in codes(GOOD, is_kept=False)
+    assert "not-kept" not in codes(GOOD)
+    # What is too long is that first of all.
+    assert "not-kept" not in codes(GOOD, limit=5, is_kept=False)
+
+
 def test_a_span_points_at_the_words() -> None:
     text = "A cat that is probably asleep."
     [finding] = check(text, limit=None)

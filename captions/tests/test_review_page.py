@@ -341,6 +341,16 @@ class OutcomeTests(PageCase):
                 self.assertContains(response, TEXT)
                 self.assertContains(response, "data-copy")
 
+    def test_it_says_before_the_decision_who_gets_to_know_of_the_text(self) -> None:
+        for connection, what in (
+            ({}, "People of this server who boosted the post"),
+            ({"platform_type": "takahe", "software": "takahe", "software_version": "0.11.0"}, "are not told"),
+            ({"software_version": "3.5.19"}, "Mastodon 3.5.19, which cannot change the alt text"),
+        ):
+            with self.subTest(what=what):
+                self.image = make_image(make_post(make_connection(self.alice, what, **connection)))
+                self.assertContains(self.client.get(self.url()), what)
+
     def test_a_post_waits_only_for_what_will_be_decided(self) -> None:
         make_image(self.image.post)
         make_image(self.image.post, draft=None)
