@@ -13,7 +13,8 @@ from urllib.parse import urljoin, urlsplit
 from django.utils.translation import gettext as _
 
 from platforms.clients.base import CredentialsRefused, PlatformError, PlatformRefused, PlatformUnavailable
-from platforms.traffic import PAGE, READ, WRITE, Held, Ticket, Traffic, private
+from platforms.traffic.budget import PAGE, READ, WRITE
+from platforms.traffic.traffic import Held, Ticket, Traffic, private
 from vedfolnir.lib.outbound import HttpClient, OutboundRefused, OutboundUnavailable, Response, Timeout
 from vedfolnir.lib.text import clean_line
 from vedfolnir.lib.wording import reason_of

@@ -11,10 +11,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.tests.people import make_user
 from platforms.tests.cast import make_connection
-from platforms.traffic import PAGE, READ, WRITE, Held, Pace, Ticket, Traffic
+from platforms.traffic import PAGE, READ, WRITE, Held, Pace, Ticket, Traffic, connections
 from platforms.traffic.breaker import OPEN, TRIPS
+from platforms.traffic.database import DatabaseStore
 from platforms.traffic.shared import Shared
-from platforms.traffic.stores import DatabaseStore, MemoryStore, RedisStore, Row, Store
+from platforms.traffic.stores import MemoryStore, RedisStore, Row, Store
 
 pytestmark = pytest.mark.django_db
 
@@ -265,10 +266,10 @@ class TestRefusals:
 
     def test_a_refusal_that_is_counted_by_address_pauses_every_connection_to_the_server(self, world: World) -> None:
         connection = make_connection(make_user("alice"), instance_url=f"https://{HOST}")
-        ask(world.worker(counted_as="connection 1", tells_connections=True), 429, {"Retry-After": "30"})
+        ask(world.worker(counted_as="connection 1", dependents=connections), 429, {"Retry-After": "30"})
         connection.refresh_from_db()
         assert connection.paused_until is None
-        ask(world.worker(tells_connections=True), 429, {"Retry-After": "30"})
+        ask(world.worker(dependents=connections), 429, {"Retry-After": "30"})
         connection.refresh_from_db()
         assert connection.paused_until == datetime.fromtimestamp(START + 30, UTC)
 
@@ -372,13 +373,13 @@ class TestBreaker:
         owner = make_user("alice")
         dead = make_connection(owner, instance_url=f"https://{HOST}")
         alive = make_connection(owner, name="Other", instance_url="https://other.example")
-        worker = world.worker(tells_connections=True)
+        worker = world.worker(dependents=connections)
         for _number in range(TRIPS):
             worker.failed(worker.enter())
         dead.refresh_from_db()
         alive.refresh_from_db()
         assert (dead.paused_until, alive.paused_until) == (datetime.fromtimestamp(START + OPEN, UTC), None)
-        ask(world.worker(person=True, tells_connections=True))
+        ask(world.worker(person=True, dependents=connections))
         dead.refresh_from_db()
         assert dead.paused_until is None
 

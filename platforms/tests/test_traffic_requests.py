@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ from platforms.models import PlatformConnection
 from platforms.sandbox.testing import SandboxHandle
 from platforms.tests.cast import host_of, make_connection
 from platforms.traffic.breaker import TRIPS
+from platforms.traffic.shared import Shared
+from platforms.traffic.stores import RedisStore
 from vedfolnir.tests.live import free_port
 
 pytestmark = pytest.mark.django_db
@@ -155,6 +158,15 @@ class TestDeadServers:
         sandbox.fault(429, retry_after=600)
         refusal_of(connection)
         assert "The server asks us to wait" in self.page(alice, connection)
+
+    def test_the_page_works_without_redis(
+        self, alice: User, connection: PlatformConnection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = RedisStore(f"redis://127.0.0.1:{free_port()}/0")
+        shared = Shared(store)
+        monkeypatch.setattr(traffic, "everybodys", cache(lambda: shared))
+        assert connection.name in self.page(alice, connection)
+        store.close()
 
     def test_the_page_knows_a_pause_that_only_the_connection_remembers(self, alice: User) -> None:
         connection = make_connection(alice, paused_until=timezone.now() + timedelta(minutes=5))

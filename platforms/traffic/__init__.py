@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from platforms.traffic import connections
 from platforms.traffic.budget import PAGE, READ, WRITE, Pace
+from platforms.traffic.database import DatabaseStore
 from platforms.traffic.shared import Shared
-from platforms.traffic.stores import DatabaseStore, MemoryStore, RedisStore
-from platforms.traffic.traffic import ANONYMOUS, Held, Outlook, Ticket, Traffic
+from platforms.traffic.stores import RedisStore
+from platforms.traffic.traffic import ANONYMOUS, Held, Outlook, Ticket, Traffic, private
 
 if TYPE_CHECKING:
     from platforms.clients.profile import RateHabits
@@ -48,28 +50,23 @@ def for_connection(connection: "PlatformConnection", rates: "RateHabits", *, per
         counted_as=counted_as,
         pace=Pace(rates.writes, rates.writes_period),
         person=person,
-        tells_connections=True,
+        dependents=connections,
     )
 
 
 def for_host(url: str) -> Traffic:
     """The traffic to the host of `url` for a worker, apart from the budget of any account."""
-    return Traffic(_host_of(url), everybodys(), counted_as="nobody", tells_connections=True)
+    return Traffic(_host_of(url), everybodys(), counted_as="nobody", dependents=connections)
 
 
 def for_person(url: str) -> Traffic:
     """The traffic to the host of `url` while somebody waits for it, such as to connect an account."""
-    return Traffic(_host_of(url), everybodys(), counted_as="people", person=True, tells_connections=True)
+    return Traffic(_host_of(url), everybodys(), counted_as="people", person=True, dependents=connections)
 
 
 def for_files(url: str) -> Traffic:
     """The traffic to the host of `url` for public files, such as pictures."""
     return Traffic(_host_of(url), everybodys(), asked_for="files", counted_as="files")
-
-
-def private(host: str) -> Traffic:
-    """Traffic that nobody else knows of."""
-    return Traffic(host, Shared(MemoryStore()))
 
 
 @cache

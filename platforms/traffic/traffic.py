@@ -5,14 +5,15 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from django.utils.translation import gettext as _
 
-from platforms.traffic import breaker, budget, connections
+from platforms.traffic import breaker, budget
 from platforms.traffic.budget import READ, Pace
 from platforms.traffic.headers import budget_returns_in, retry_after, window_of
 from platforms.traffic.shared import Shared
+from platforms.traffic.stores import MemoryStore
 
 ANONYMOUS = "address"  # the budget of requests without a token, and of servers that count by address
 
@@ -51,13 +52,22 @@ class Outlook:
     next_try: datetime | None = None
 
 
+class Dependents(Protocol):
+    """Whoever would try in vain (`platforms.traffic.connections`). `host` is `name` or `name:port`."""
+
+    def pause(self, host: str, until: float) -> object:
+        """Nothing can be had there before that moment, in seconds of the epoch."""
+
+    def resume(self, host: str) -> object:
+        """It answers again."""
+
+
 class Traffic:
     """The requests of one budget (`counted_as`: a token, an account or our address) to one host.
 
     What is `asked_for` tells apart what may fail each for itself: a server whose files cannot be had answers all the
     same. `person` marks requests that somebody waits for: they go out whatever is known, and what they find replaces
-    it. With `tells_connections`, connections to a host that does not answer are paused as long. `now` is seconds of
-    the epoch.
+    it. `dependents` are told what concerns all requests to the host. `now` is seconds of the epoch.
     """
 
     def __init__(
@@ -69,14 +79,14 @@ class Traffic:
         counted_as: str = ANONYMOUS,
         pace: Pace = OWN_PACE,
         person: bool = False,
-        tells_connections: bool = False,
+        dependents: Dependents | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.host = host.lower()
         self._shared = shared
         self._pace = pace
         self._person = person
-        self._tells_connections = tells_connections
+        self._dependents = dependents
         self._now = now
         self._host_name = f"{asked_for} {self.host}"
         self._by_address = counted_as == ANONYMOUS
@@ -112,8 +122,8 @@ class Traffic:
                 breaker.is_open(state) or (self._person and "paused" in state),
             )
         )
-        if was_held and self._tells_connections:
-            connections.resume(self.host)
+        if was_held and self._dependents:
+            self._dependents.resume(self.host)
         return self._note(ticket, now, status, headers)
 
     def failed(self, ticket: Ticket) -> None:
@@ -170,8 +180,8 @@ class Traffic:
             return changed, budget.wait_of(changed, now, ticket.kind, pace=self._pace)
 
         wait = self._change_budget(now, refuse)
-        if wait and self._by_address and self._tells_connections:
-            connections.pause(self.host, now + wait)
+        if self._by_address:
+            self._tell(now, wait)
         return max(wait, wish or 0.0)
 
     def _land(self, ticket: Ticket, now: float) -> None:
@@ -182,14 +192,15 @@ class Traffic:
             changed = breaker.failed(state, now, ticket.id)
             return changed, 0.0 if changed == state else breaker.wait_of(changed, now)
 
-        closed_for = self._change_host(fail)
-        if closed_for and self._tells_connections:
-            connections.pause(self.host, now + closed_for)
+        self._tell(now, self._change_host(fail))
 
     def _pause_host(self, now: float, seconds: float) -> None:
         self._change_host(lambda state: (breaker.asked_to_wait(state, now, seconds), None))
-        if seconds and self._tells_connections:
-            connections.pause(self.host, now + seconds)
+        self._tell(now, seconds)
+
+    def _tell(self, now: float, seconds: float) -> None:
+        if seconds and self._dependents:
+            self._dependents.pause(self.host, now + seconds)
 
     def _change_host(self, change: Callable[[breaker.State], tuple[breaker.State, Result]]) -> Result:
         now = self._now()
@@ -214,6 +225,11 @@ class Traffic:
             known = {"host": self.host, "until": _clock(state["paused"])}
             return _("%(host)s asks us to wait until %(until)s UTC.") % known
         return _("%(host)s allows only so many requests, and they are nearly used up.") % {"host": self.host}
+
+
+def private(host: str) -> Traffic:
+    """Traffic that nobody else knows of."""
+    return Traffic(host, Shared(MemoryStore()))
 
 
 def _moment(seconds: float) -> datetime:
