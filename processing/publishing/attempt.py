@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 
 from captions.models import Publication
-from platforms.clients.base import PlatformClient, Snapshot
+from platforms.clients.base import (
+    CredentialsRefused,
+    PlatformClient,
+    PlatformRefused,
+    PlatformUnavailable,
+    Snapshot,
+    StatusGone,
+)
 from platforms.clients.profile import Way
 from processing.publishing import leases
 from processing.publishing.steps import AtStep, Step, unwatched
@@ -25,8 +32,19 @@ class Attempt:
         return self.client.capabilities.way in (Way.EDIT, Way.MEDIA_AND_EDIT)
 
     def read(self) -> Snapshot:
-        """The post as it is now."""
-        self.latest = self.client.snapshot(self.publication.post.remote_id)
+        """The post as it is now.
+
+        While something was sent whose outcome is not known yet, an answer that cannot be read (a web page of a proxy)
+        is a reason to ask again later and never to settle.
+        """
+        try:
+            self.latest = self.client.snapshot(self.publication.post.remote_id)
+        except (CredentialsRefused, StatusGone):
+            raise
+        except PlatformRefused as error:
+            if self.publication.sent_at is None:
+                raise
+            raise PlatformUnavailable(error.reason) from error
         return self.latest
 
     def before_each(self) -> None:

@@ -60,10 +60,15 @@ def hold_for_credentials(publication: Publication, error: CredentialsRefused) ->
 
 
 def refuse(publication: Publication, reason: str) -> None:
-    """A person must look. The images stay approved; an undo that is refused leaves the publication as it was."""
+    """A person must look. The images stay approved; an undo that is refused leaves the publication as it was.
+
+    What was sent and not judged yet stays noted: trying again begins with that.
+    """
+    undo = publication.status == Publication.Status.UNDOING
+    outcome = SETTLED if undo else {"next_attempt_at": None}
     with transaction.atomic():
-        action = "undo_refused" if publication.status == Publication.Status.UNDOING else "publication_refused"
-        leases.settle(publication, status=_status_after_trouble(publication), error=reason, **SETTLED)
+        action = "undo_refused" if undo else "publication_refused"
+        leases.settle(publication, status=_status_after_trouble(publication), error=reason, **outcome)
         audit.record(action, actor=None, entity=publication, reason=reason)
     logger.warning("publication %s: refused: %s", publication.pk, reason)
 

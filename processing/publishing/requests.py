@@ -26,7 +26,7 @@ class RequestRefused(Exception):
 
 
 def retry(publication: Publication, *, user: User | None) -> None:
-    """Queue a refused publication again, for the post as it was last read.
+    """Queue a refused publication again, for the post as it was last read; what was sent and not judged is judged first.
 
     `user` is None for an operator at the command line. Raises RequestRefused.
     """
@@ -39,7 +39,7 @@ def retry(publication: Publication, *, user: User | None) -> None:
         "failures": 0,
         "requested_by": user,
         "error": "",
-        **NOTHING_SENT,
+        "leased_until": None,
     }
     try:
         with transaction.atomic():

@@ -34,6 +34,26 @@ class SpoiltEditTests(PublishingCase):
         self.assertEqual(publish_publication(other.pk), Result.NOT_DUE)
         self.assertEqual(self.writes(), 1)
 
+    def test_a_damaging_edit_is_noticed_however_long_it_cannot_be_read_back(self) -> None:
+        status_id = self.sandbox.add_status(pictures=3)
+        self.approved(status_id)
+        publication = cast.only_publication()
+        self.sandbox.fault("drop_image", method="PUT", path_prefix=f"/api/v1/statuses/{status_id}")
+        self.sandbox.fault("html", method="GET", path_prefix=f"/api/v1/statuses/{status_id}", skip=2, times=None)
+        while publish_publication(publication.pk) == Result.LATER:
+            self.lapse(publication)
+        publication.refresh_from_db()
+        self.assertIn("Gave up", publication.error)
+        self.assertIn("may be on the server", publication.error)
+        self.assertEqual(self.sandbox.edits(status_id), 1)
+        self.sandbox.clear_faults()
+
+        requests.retry(publication, user=self.reviewer)
+        self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
+
+        self.alarmed(publication)
+        self.assertEqual(self.sandbox.edits(status_id), 1)
+
     def test_an_edit_behind_a_spoilt_answer_is_found_by_reading_back(self) -> None:
         for fault in ("html", "reset"):
             with self.subTest(fault):
