@@ -26,7 +26,7 @@ class RequestRefused(Exception):
 
 
 def retry(publication: Publication, *, user: User | None) -> None:
-    """Queue a refused publication again, for the post as it was last read; what was sent and not judged is judged first.
+    """Queue a refused publication again, for the post as it was last read. What was sent and not judged comes first.
 
     `user` is None for an operator at the command line. Raises RequestRefused.
     """
