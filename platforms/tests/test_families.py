@@ -340,7 +340,11 @@ class TestSnac:
         assert a_status(mentions=[bob, {**bob, "id": "1"}]).mentions == ("bob@far.example",)
 
     def test_a_404_page_that_is_not_snacs_is_not_a_deleted_post(self, httpserver: HTTPServer) -> None:
-        page: dict[str, Any] = {"response_data": "<h1>404 Not Found</h1>nginx", "content_type": "text/html", "status": 404}
+        page: dict[str, Any] = {
+            "response_data": "<h1>404 Not Found</h1>nginx",
+            "content_type": "text/html",
+            "status": 404,
+        }
         httpserver.expect_request("/api/v1/statuses/1").respond_with_data(**page)
         url = httpserver.url_for("").rstrip("/")
         with Api(url, token="t", allow=[host_of(url)]) as api, pytest.raises(PlatformRefused, match="web page"):

@@ -51,17 +51,19 @@ class Command(BaseCommand):
             raise CommandError(refused.reason) from refused
         if plan is not None:
             self._say(f"Would connect @{plan.identity.account.username} on {plan.base_url}", plan.identity.instance)
-            self._warn(plan.identity.capabilities)
+            self._tell(plan.identity.capabilities)
         if connection is not None:
             instance = Instance(connection.software, connection.software_version)
             self._say(f"Connected {connection.address} as {connection.name!r} (connection {connection.pk})", instance)
-            self._warn(capabilities_for(connection))
+            self._tell(capabilities_for(connection))
 
     def _say(self, what: str, instance: Instance) -> None:
         self.stdout.write(self.style.SUCCESS(f"{what}: {instance.software or 'unknown software'} {instance.version}."))
 
-    def _warn(self, capabilities: Capabilities) -> None:
-        if not capabilities.can_write:
+    def _tell(self, capabilities: Capabilities) -> None:
+        if capabilities.can_write:
+            self.stdout.write(" ".join(capabilities.notes))
+        else:
             self.stdout.write(self.style.WARNING(capabilities.reason))
 
 
