@@ -99,9 +99,6 @@ class SnacClient(Writer):
                 + _("Add the alt text by hand.")
             )
 
-    def history(self, status_id: str) -> None:
-        """None: snac keeps no history, so none is asked for."""
-
     def _body(self, before: Snapshot, texts: Mapping[str, str]) -> Body:
         body = super()._body(before, texts)
         for attributes in body["media_attributes"]:
