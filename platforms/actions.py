@@ -89,12 +89,33 @@ class Plan:
 
 
 @sensitive_variables("token")
-def plan_connection(user: User, *, name: str, instance_url: str, token: str) -> Plan:
-    """Check all that `connect` checks, and store nothing. Raises as `connect` does."""
+def plan_connection(
+    user: User, *, name: str, instance_url: str, token: str, again: PlatformConnection | None = None
+) -> Plan:
+    """Check all that `connect` checks, and that it is the account of `again`; store nothing.
+
+    Raises as `connect` does.
+    """
     name, base_url = checked_wish(user, name=name, instance_url=instance_url)
     plan = Plan(name, base_url, _identify(base_url, token))
+    if again is not None:
+        _require_same_account(again, plan)
     _find(user, plan)
     return plan
+
+
+def _require_same_account(connection: PlatformConnection, plan: Plan) -> None:
+    found = plan.identity.account
+    if connection.account_id in ("", found.id):
+        return
+    known = {"wanted": connection.address, "found": f"@{found.username}@{plan.base_url.partition('://')[2]}"}
+    raise ConnectRefused(
+        _(
+            "This connection is for %(wanted)s, but you signed in as %(found)s. Nothing was changed. Sign out on the "
+            "server, and sign in there with the right account."
+        )
+        % known
+    )
 
 
 def checked_wish(user: User, *, name: str, instance_url: str) -> tuple[str, str]:

@@ -235,8 +235,13 @@ def finish(user: User, session: UserSession, returned: Returned) -> PlatformConn
     tokens, client = _exchanged(sign_in, returned.code)
     grant = Grant.given(tokens, client, sign_in.scopes, sign_in.app_id, timezone.now())
     try:
-        plan = actions.plan_connection(user, name=sign_in.name, instance_url=sign_in.instance_url, token=grant.token)
-        _require_same_account(sign_in, plan)
+        plan = actions.plan_connection(
+            user,
+            name=sign_in.name,
+            instance_url=sign_in.instance_url,
+            token=grant.token,
+            again=sign_in.connection,
+        )
         return actions.store(user, plan, grant)
     except ConnectRefused as error:
         grants.revoke(sign_in.instance_url, grant)
@@ -299,18 +304,3 @@ def _exchanged(sign_in: SignIn, code: str) -> tuple[Tokens, OAuthClient]:
     except CredentialUnreadable as error:
         raise SignInRefused(str(error), sign_in) from error
     return tokens, client
-
-
-def _require_same_account(sign_in: SignIn, plan: actions.Plan) -> None:
-    wanted, found = sign_in.connection, plan.identity.account
-    if sign_in.connection_id is None or wanted is None or found.id == wanted.account_id:
-        return
-    host = urlsplit(plan.base_url).netloc
-    known = {"wanted": wanted.address, "found": f"@{found.username}@{host}"}
-    raise ConnectRefused(
-        _(
-            "This connection is for %(wanted)s, but you signed in as %(found)s. Nothing was changed. Sign out on the "
-            "server, and sign in there with the right account."
-        )
-        % known
-    )

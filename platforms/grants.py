@@ -70,12 +70,12 @@ class Grant:
         """What is stored. Raises CredentialUnreadable."""
         return cls(
             token=readable(connection.access_token),
-            refresh_token=readable(connection.refresh_token),
+            refresh_token=readable(connection.refresh_token) or None,
             scopes=connection.scopes,
             expires_at=connection.token_expires_at,
             renew_at=connection.renew_at,
-            client_id=readable(connection.client_key),
-            client_secret=readable(connection.client_secret),
+            client_id=readable(connection.client_key) or None,
+            client_secret=readable(connection.client_secret) or None,
             app_id=connection.app_id,
         )
 

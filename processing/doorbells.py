@@ -32,6 +32,11 @@ def publication(pk: int) -> None:
     _after_commit("publish", pk)
 
 
+def renewal(connection_id: int) -> None:
+    """A connection's token is about to end."""
+    _after_commit("renew_token", connection_id)
+
+
 def heartbeat() -> None:
     """A worker is there: let it show that messages reach it."""
     _ring("heartbeat")

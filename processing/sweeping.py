@@ -8,6 +8,7 @@ from django.db.models import Min
 from django.utils import timezone
 
 from captions.models import Image, Publication
+from platforms.grants import forget_expired_sign_ins
 from platforms.models import PlatformConnection
 from processing import doorbells
 from processing.models import CaptionGenerationTask
@@ -15,13 +16,25 @@ from processing.models import CaptionGenerationTask
 CHUNK = 5  # images in one message
 MESSAGES = 16  # that may wait in a queue; more would only be rung for twice
 TASKS = 100  # looked at in one round
+RENEWALS = 5  # tokens in one round
 ROUND = 60.0  # seconds for which tasks keep their turn
 
 
 def sweep() -> None:
-    """Ring for due tasks, images and publications, as far as the queues have room."""
+    """Ring for due tasks, images and publications, as far as the queues have room, and for tokens that end."""
+    ring_renewals()
     ring_io()
     ring_images()
+    forget_expired_sign_ins()
+
+
+def ring_renewals() -> None:
+    """Ring for a few connections whose token is about to end; one without work needs it, too."""
+    due = PlatformConnection.objects.to_renew(timezone.now()).order_by("renew_at")
+    chosen = list(due.values_list("pk", flat=True)[:RENEWALS])
+    if chosen:  # the broker is not asked for nothing
+        for pk in chosen[: _room(doorbells.IO)]:
+            doorbells.renewal(pk)
 
 
 def ring_io() -> None:

@@ -8,6 +8,9 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 
 from captions.models import Image, Publication
+from platforms.actions import renew
+from platforms.clients.base import PlatformError
+from platforms.models import PlatformConnection
 from processing import doorbells, health, lifecycle, outages, stopping, sweeping
 from processing.describing import Result, caption_image
 from processing.models import CaptionGenerationTask
@@ -74,6 +77,18 @@ def publish(publication_id: int) -> None:
     if result in SETTLED and account is not None:
         health.note_publication()
         sweeping.ring_next_publication(account)
+
+
+@shared_task(name="processing.tasks.renew_token")  # type: ignore[untyped-decorator]
+def renew_token(connection_id: int) -> None:
+    """Renew a token that is about to end. One that cannot be renewed waits on its connection for a person."""
+    connection = PlatformConnection.objects.filter(pk=connection_id).first()
+    if connection is None:
+        return
+    try:
+        renew(connection)
+    except PlatformError as error:
+        logger.warning("connection %d: its token was not renewed: %s", connection_id, error.reason)
 
 
 @shared_task(name="processing.tasks.sweep")  # type: ignore[untyped-decorator]

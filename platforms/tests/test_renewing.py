@@ -1,0 +1,161 @@
+"""Tokens that end are renewed by one worker, before they are used."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.tests.people import make_user
+from platforms import actions, renewing
+from platforms.clients import client_for, oauth
+from platforms.clients.base import CredentialsRefused, PlatformUnavailable
+from platforms.clients.oauth import Tokens
+from platforms.grants import renewal
+from platforms.models import AttentionAbout, PlatformConnection
+from platforms.sandbox.testing import SandboxHandle, running_sandbox
+from platforms.tests.cast import host_of, make_connection
+from platforms.tests.oauth_way import Browser, exchanges
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path, settings: Settings) -> Iterator[SandboxHandle]:
+    """Pixelfed: its tokens end after 356 days."""
+    with running_sandbox(tmp_path, with_samples=False, like="pixelfed") as handle:
+        settings.OUTBOUND_ALLOW = (host_of(handle.url),)
+        yield handle
+
+
+@pytest.fixture
+def connection(sandbox: SandboxHandle) -> PlatformConnection:
+    return Browser(make_user("alice")).connected(sandbox)
+
+
+def make_due(connection: PlatformConnection, *, ends_in: timedelta = 6 * DAY) -> PlatformConnection:
+    now = timezone.now()
+    own = PlatformConnection.objects.filter(pk=connection.pk)
+    own.update(renew_at=now - timedelta(seconds=1), token_expires_at=now + ends_in)
+    return own.get()
+
+
+def about(moment: datetime | None, days: float) -> bool:
+    return moment is not None and abs(moment - timezone.now() - days * DAY) < timedelta(minutes=5)
+
+
+def test_it_is_known_when_a_token_ends(connection: PlatformConnection) -> None:
+    assert about(connection.token_expires_at, 356)
+    assert about(connection.renew_at, 349)
+
+
+@pytest.mark.parametrize(("lasts", "refresh", "days"), [(None, "r", None), (86_400, None, None), (86_400, "r", 0.75)])
+def test_a_short_life_is_renewed_in_its_last_quarter(lasts: int | None, refresh: str | None, days: Any) -> None:
+    now = timezone.now()
+    expected = None if days is None else now + days * DAY
+    assert renewal(Tokens("a", refresh, None, lasts), now) == expected
+
+
+def test_a_token_is_renewed_before_it_is_used(connection: PlatformConnection, sandbox: SandboxHandle) -> None:
+    due = make_due(connection)
+    old = due.refresh_token
+    client = client_for(due)
+    client.verify()
+    client.close()
+    stored = PlatformConnection.objects.get()
+    assert due.access_token == stored.access_token != connection.access_token
+    assert stored.refresh_token != old
+    assert sandbox.is_valid(stored.access_token)
+    assert stored.scopes == "read write"
+    assert about(stored.token_expires_at, 356)
+    assert about(stored.renew_at, 349)
+
+
+def test_a_token_that_lives_asks_nobody(connection: PlatformConnection, sandbox: SandboxHandle) -> None:
+    asked = exchanges(sandbox)
+    renewing.renew_if_due(connection)
+    renewing.renew_if_due(make_connection(connection.user, sandbox, name="Pasted", username="x"))
+    assert exchanges(sandbox) == asked
+
+
+def test_two_workers_do_not_both_use_the_refresh_token(connection: PlatformConnection, sandbox: SandboxHandle) -> None:
+    first, second = make_due(connection), make_due(connection)
+    asked = exchanges(sandbox)
+    renewing.renew_if_due(first)
+    renewing.renew_if_due(second)
+    assert exchanges(sandbox) == asked + 1
+    assert first.access_token == second.access_token
+
+
+def test_who_comes_while_another_renews_goes_on_with_what_still_lives(
+    connection: PlatformConnection, sandbox: SandboxHandle
+) -> None:
+    stale = make_due(connection)
+    PlatformConnection.objects.update(renew_at=timezone.now() + renewing.LEASE)  # another worker's
+    renewing.renew_if_due(stale)
+    assert stale.access_token == connection.access_token
+
+    ended = make_due(connection, ends_in=-DAY)
+    PlatformConnection.objects.update(renew_at=timezone.now() + renewing.LEASE)
+    with pytest.raises(PlatformUnavailable, match="is being renewed"):
+        renewing.renew_if_due(ended)
+
+
+def test_a_refusal_needs_a_person(connection: PlatformConnection, sandbox: SandboxHandle) -> None:
+    due = make_due(connection)
+    due.refresh_token = "made-up"
+    due.save()
+    with pytest.raises(CredentialsRefused, match="does not renew the access that it gave"):
+        actions.renew(due)
+    stored = PlatformConnection.objects.get()
+    assert (stored.attention_about, stored.renew_at) == (AttentionAbout.CREDENTIALS, None)
+    asked = exchanges(sandbox)
+    renewing.renew_if_due(stored)
+    assert exchanges(sandbox) == asked
+
+
+def test_a_server_in_trouble_is_asked_again_later(connection: PlatformConnection, sandbox: SandboxHandle) -> None:
+    due = make_due(connection)
+    sandbox.fault(500, path_prefix="/oauth/token", times=2)
+    renewing.renew_if_due(due)
+    stored = PlatformConnection.objects.get()
+    assert stored.access_token == connection.access_token
+    assert stored.attention is None
+    assert about(stored.renew_at, renewing.LATER / DAY)
+
+    with pytest.raises(PlatformUnavailable, match="is in trouble"):
+        renewing.renew_if_due(make_due(connection, ends_in=-DAY))
+
+
+def test_what_somebody_stored_meanwhile_is_not_overwritten(
+    connection: PlatformConnection, sandbox: SandboxHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due, ask = make_due(connection), oauth.renew
+    given: list[Tokens] = []
+
+    def while_somebody_signs_in_again(*args: Any) -> Tokens:
+        given.append(ask(*args))
+        PlatformConnection.objects.update(renew_at=timezone.now() + 349 * DAY)
+        return given[-1]
+
+    monkeypatch.setattr(oauth, "renew", while_somebody_signs_in_again)
+    renewing.renew_if_due(due)
+    assert due.access_token == connection.access_token != given[0].access
+
+
+def test_a_token_that_ends_and_cannot_be_renewed_needs_a_person(connection: PlatformConnection) -> None:
+    due = make_due(connection)
+    due.refresh_token = None
+    due.save()
+    with pytest.raises(CredentialsRefused, match="cannot be renewed"):
+        renewing.renew_if_due(due)
+
+
+def test_a_test_of_the_connection_renews_first(connection: PlatformConnection, sandbox: SandboxHandle) -> None:
+    sandbox.expire_token(connection.access_token)
+    actions.test_connection(make_due(connection, ends_in=-DAY), connection.user)
+    assert PlatformConnection.objects.get().access_token != connection.access_token
