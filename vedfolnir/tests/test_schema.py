@@ -21,6 +21,7 @@ pytestmark = [
 REMOTE_IDS = [
     ("images", "image_post_id"),
     ("platform_connections", "account_id"),
+    ("platform_connections", "scan_below"),
     ("posts", "post_id"),
     ("posts", "user_id"),
 ]
