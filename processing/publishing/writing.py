@@ -59,9 +59,14 @@ def send(attempt: Attempt, now: Snapshot, texts: Mapping[str, str]) -> tuple[Ver
     one only if nothing, or a part, is there: an answer may be spoilt after the work was done.
     """
     leases.note(attempt.publication, base=now.as_json(), sent_at=timezone.now())
+    attempt.base, attempt.texts = now, texts
     attempt.at_step(Step.KEPT)
     try:
         attempt.client.write_alt_texts(now, texts, before_each=attempt.before_each)
+    except PlatformUnavailable:
+        if not attempt.sent:
+            _forget_what_was_sent(attempt.publication)
+        raise
     except PlatformRefused as error:
         after = attempt.read()
         verdict = judge(attempt, now, after, texts, answered=False)

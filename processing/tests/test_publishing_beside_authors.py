@@ -1,15 +1,61 @@
 """The author of a post edits it in another client while we write to it: the server's history tells that from damage."""
 
+from unittest.mock import patch
+
 from captions.models import CaptionVersion, Image, Post, Publication
 from platforms.clients import client_for
 from platforms.sandbox.testing import Picture
 from processing.publishing import Result, publish_publication, requests
 from processing.publishing.steps import Step
-from processing.tests.families_case import FamilyCase, at, die
+from processing.tests.families_case import SERVERS, FamilyCase, at, die
 from processing.tests.publishing_case import Closing, Killed
 
 WITH_HISTORY = ("mastodon", "gotosocial", "pleroma")
 WORDS = "What the author really meant."
+
+
+@patch("processing.publishing.attempt.FRESH", -1.0)
+class SlowServerTests(FamilyCase):
+    """Where the requests before took their time, the post is looked at once more before each that changes it."""
+
+    def test_an_edit_meanwhile_is_not_taken_back(self) -> None:
+        for server in (*WITH_HISTORY, "snac"):
+            with self.subTest(server):
+                self.connect(server)
+                status_id, publication = self.approved(pictures=2)
+                watch = at(Step.BEFORE_REQUEST, lambda: self.sandbox.edit_text(status_id, WORDS))  # noqa: B023
+                self.assertEqual(publish_publication(publication.pk, at_step=watch), Result.LATER)
+                self.assertEqual(self.writes(), [])
+                self.again(publication)
+                self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
+                publication.refresh_from_db()
+                self.assertIn("edited after it was reviewed", publication.error)
+                self.assertEqual(self.sandbox.status(status_id)["text"], WORDS)
+
+    def test_an_alt_text_meanwhile_is_not_written_over(self) -> None:
+        for server in ("gotosocial 0.18", "pixelfed", "takahe"):
+            for number in (1, 2, 3):
+                with self.subTest(server, before_request=number):
+                    self.connect(server)
+                    status_id, publication = self.approved(pictures=3)
+
+                    def write(status_id: str = status_id, number: int = number, server: str = server) -> None:
+                        self.sandbox.set_alt(status_id, number - 1, "By the author.")
+                        if server == "pixelfed":  # it answers from a cache, which an edit empties
+                            self.sandbox.edit_text(status_id, self.sandbox.status(status_id)["text"])
+
+                    watch = at(Step.BEFORE_REQUEST, write, number=number)
+                    self.assertEqual(publish_publication(publication.pk, at_step=watch), Result.LATER)
+                    self.again(publication)
+                    publish_publication(publication.pk)
+                    self.assertEqual(self.alt_texts(status_id)[number - 1], "By the author.")
+
+    def test_what_is_as_it_was_is_written(self) -> None:
+        for server in SERVERS:
+            with self.subTest(server):
+                self.connect(server)
+                _status_id, publication = self.approved(pictures=3)
+                self.assertEqual(publish_publication(publication.pk), Result.POSTED)
 
 
 class AuthorTests(FamilyCase):
