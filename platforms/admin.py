@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from accounts import staff
 from platforms import actions
 from platforms.forms import MembershipForm
-from platforms.models import PlatformConnection, PlatformMember
+from platforms.models import PlatformApp, PlatformConnection, PlatformMember
 from platforms.switching import SECRETS
 from platforms.wanted import OPTIONS
 from vedfolnir.admin import BoundedAdmin
@@ -34,7 +34,7 @@ class PlatformConnectionAdmin(BoundedAdmin[PlatformConnection]):
     readonly_fields = ("page",)
     fieldsets = (
         (None, {"fields": ("name", "user", "instance_url", "username", "account_id", "page")}),
-        (_("Server"), {"fields": ("platform_type", "software", "software_version", "alt_text_limit", "scopes")}),
+        (_("Server"), {"fields": ("platform_type", "software", "software_version", "alt_text_limit", "scopes", "app")}),
         (_("Scans"), {"fields": OPTIONS}),
         (_("State"), {"fields": ("is_active", "is_default", "attention", "created_at", "updated_at", "last_used")}),
     )
@@ -98,6 +98,29 @@ class PlatformConnectionAdmin(BoundedAdmin[PlatformConnection]):
     def _say_done(self, request: HttpRequest, count: int) -> None:
         text = ngettext("Done for %(count)d connection.", "Done for %(count)d connections.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+@admin.register(PlatformApp)
+class PlatformAppAdmin(BoundedAdmin[PlatformApp]):
+    """Which servers know this installation as an OAuth client. To look at: signing in registers it."""
+
+    list_display = ("instance_url", "redirect_uri", "scopes", "created_at")
+    search_fields = ("=instance_url",)
+    search_help_text = _("A server's whole address (https://…)")
+    ordering = ("-id",)
+    fields = ("instance_url", "redirect_uri", "scopes", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PlatformApp]:
+        return super().get_queryset(request).defer("client_secret")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: PlatformApp | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: PlatformApp | None = None) -> bool:
+        return False
 
 
 @admin.register(PlatformMember)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from captions.models import Image, Publication
-from platforms.models import PlatformConnection
+from platforms.models import AttentionAbout, PlatformConnection
 from processing import doorbells, health, sweeping, tasks
 from processing.models import CaptionGenerationTask
 from processing.publishing import leases as publishing_leases
@@ -63,6 +63,19 @@ class SweepTests(Rung):
         CaptionGenerationTask.objects.update(next_attempt_at=timezone.now() + timedelta(minutes=1))
         assert self.sweep() == [("caption_images", ids)]
         self.describe_due()
+        assert self.sweep() == []
+
+    def test_it_rings_for_a_token_that_is_about_to_end(self) -> None:
+        now = timezone.now()
+        PlatformConnection.objects.update(renew_at=now + timedelta(minutes=1))
+        assert self.sweep() == []
+        PlatformConnection.objects.update(renew_at=now)
+        connection = PlatformConnection.objects.get()
+        assert self.sweep() == [("renew_token", connection.pk)]
+        with self.assertLogs("processing.tasks", "WARNING"):
+            tasks.renew_token(connection.pk)  # pasted: it cannot be renewed
+        connection.refresh_from_db()
+        assert connection.attention_about == AttentionAbout.CREDENTIALS
         assert self.sweep() == []
 
     def test_no_task_waits_behind_a_larger_one(self) -> None:

@@ -15,7 +15,7 @@ from accounts.models import Setting, SystemRequest, User, UserSession
 from accounts.roles import Role
 from accounts.tests.people import make_user
 from captions.models import CaptionVersion, Image, Post, Publication
-from platforms.models import Family, PlatformConnection, PlatformMember
+from platforms.models import Family, PlatformApp, PlatformConnection, PlatformMember
 from processing.models import CaptionGenerationTask, CaptionGenerationUserSettings, ProcessingRun
 
 OUR_APPS = ("accounts", "platforms", "captions", "processing")
@@ -82,6 +82,12 @@ def make_rows(people: dict[str, User], owner: User, member: User) -> Cast:
         account_id="1",
         access_token="secret-token",
         is_default=True,
+    )
+    PlatformApp.objects.create(
+        instance_url="https://social.example",
+        redirect_uri=f"https://here.example/{owner.pk}",
+        client_id="c",
+        client_secret="s",
     )
     membership = PlatformMember.objects.create(platform_connection=connection, user=member, role=Role.VIEWER)
     task = CaptionGenerationTask.objects.create(user=owner, platform_connection=connection)
