@@ -11,9 +11,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 import redis
@@ -25,7 +26,8 @@ from vedfolnir.tests.live import Installation, free_port, installation, wait_unt
 
 STORED = {name: f"canary-{name.replace('_', '-')}-7f3a" for name in ("refresh_token", "client_key", "client_secret")}
 CALLBACK = {"code": "canary-oauth-code-91c2", "state": "canary-oauth-state-44d0"}
-CALLBACKS = {"/": 200, "/no/such/page/": 404}  # where a server may send people back to, and what is answered
+# Where servers send people back to, and an address that nobody has; with what is answered in the end.
+CALLBACKS = {"/platforms/oauth/return": 200, "/no/such/page/": 404}
 PASSWORD, WRONG_PASSWORD, NEW_PASSWORD = (f"canary-{word}-password-5b1e" for word in ("right", "wrong", "new"))
 CIPHERTEXT = "gAAAA"
 TABLES = {
@@ -39,6 +41,16 @@ row = PlatformConnection.objects.get(name="S")
 for name, secret in json.loads(os.environ["STORED"]).items():
     setattr(row, name, secret)
 row.save()
+"""
+SIGN_IN = """
+import json; from platforms.models import SignIn
+row = SignIn.objects.latest("pk")
+print(json.dumps({f"verifier {row.pk}": row.verifier, f"client secret {row.pk}": row.client_secret}))
+"""
+GRANTED = """
+import json; from platforms.models import PlatformConnection
+row = PlatformConnection.objects.get(name="O")
+print(json.dumps({"access token of O": row.access_token}))
 """
 APPROVE = """
 from captions.models import Image; from captions import actions; from accounts.models import User
@@ -191,6 +203,33 @@ def go_the_way(live: Installation, sandbox: SandboxHandle, browser: Browser, sea
     browser.post("/platforms/1/test/", page="/platforms/1/")
 
 
+def connect_by_oauth(live: Installation, sandbox: SandboxHandle, browser: Browser, search: Search) -> None:
+    """There and back, with a code that is used twice, and an app that the server forgot."""
+    wish = {"instance_url": sandbox.url, "name": "O", "token": ""}
+    for forgotten in (True, False):
+        page = browser.post("/platforms/connect/", **wish)
+        found = re.search(rf'href="({re.escape(sandbox.url)}/oauth/authorize[^"]+)"', page)
+        assert found, page
+        link = unescape(found[1])
+        search.secrets |= secrets_of(live, SIGN_IN)
+        back = urlsplit(sandbox.approve(link, "observatory"))
+        search.secrets[f"code {forgotten}"] = parse_qs(back.query)["code"][0]
+        if forgotten:
+            sandbox.forget_app(parse_qs(urlsplit(link).query)["client_id"][0])
+        for _ in range(2):
+            browser.get(f"{back.path}?{back.query}")
+    search.secrets |= secrets_of(live, GRANTED)
+    browser.post("/platforms/2/sign-in/", page="/platforms/2/")
+    browser.get("/platforms/2/remove/")
+
+
+def secrets_of(live: Installation, script: str) -> dict[str, str]:
+    """What the script prints: the one thing here that is not searched."""
+    printed = live.manage("shell", "-c", script)
+    found: dict[str, str] = json.loads(next(line for line in printed.splitlines() if line.startswith("{")))
+    return found
+
+
 def try_until(live: Installation, sql: str, expected: int) -> None:
     """Wait for the query's value, and let what waits for its next try come at once."""
     later = "next_attempt_at IS NOT NULL AND error_message IS NOT NULL"
@@ -284,6 +323,7 @@ def test_no_secret_is_anywhere_on_mariadb_and_redis(tmp_path: Path) -> None:
             wait_until(lambda: answers(browser.url), "the web server")
             sign_in(browser, search)
             go_the_way(live, sandbox, browser, search)
+            connect_by_oauth(live, sandbox, browser, search)
             revoke(live, sandbox, browser, search)
             look_everywhere(live, browser, search)
         assert_nothing_found(live, search)
@@ -300,6 +340,7 @@ def test_no_secret_is_anywhere_without_services(tmp_path: Path) -> None:
         wait_until(lambda: answers(browser.url), "the web server")
         sign_in(browser, search)
         go_the_way(live, sandbox, browser, search)
+        connect_by_oauth(live, sandbox, browser, search)
         revoke(live, sandbox, browser, search)
         look_everywhere(live, browser, search)
         assert_nothing_found(live, search)
