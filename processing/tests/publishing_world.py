@@ -29,6 +29,14 @@ class Shown:
         return self.words, self.pictures, self.poll
 
 
+@dataclass(frozen=True)
+class Writes:
+    """How often posts were edited, and pictures written by themselves; those that never were are not named."""
+
+    edits: Mapping[int, int]
+    pictures: Mapping[int, int]
+
+
 @dataclass
 class World:
     """A sandbox with what the test knows about it. Posts are known by their ids in the store, which never change."""
@@ -39,14 +47,17 @@ class World:
     touched: dict[int, int] = field(default_factory=dict)  # changes of each picture's alt text by the owner
     marks: int = 0
 
+    def __post_init__(self) -> None:
+        self.family = self.sandbox.family  # reads the file each time it is asked for
+
     @property
     def edits_posts(self) -> bool:
         """Whether an owner's client changes alt texts by an edit of the post here."""
-        return self.sandbox.family.name not in ("pixelfed", "takahe") and not self.is_old_gotosocial
+        return self.family.name not in ("pixelfed", "takahe") and not self.is_old_gotosocial
 
     @property
     def is_old_gotosocial(self) -> bool:
-        family = self.sandbox.family
+        family = self.family
         return family.name == "gotosocial" and family.release < (0, 19)
 
     def begin(self) -> None:
@@ -70,7 +81,7 @@ class World:
         return pk
 
     def pk_of(self, status_id: str) -> int:
-        pk = self.sandbox.family.ids.decode("status", status_id)
+        pk = self.family.ids.decode("status", status_id)
         assert pk is not None
         return pk
 
@@ -79,9 +90,9 @@ class World:
 
     def pk_of_image(self, image: Image) -> int:
         """snac names pictures by address and number, the others by an id."""
-        if self.sandbox.family.name == "snac":
+        if self.family.name == "snac":
             return int(image.remote_id.rpartition("_")[2])
-        pk = self.sandbox.family.ids.decode("media", image.remote_id)
+        pk = self.family.ids.decode("media", image.remote_id)
         assert pk is not None
         return pk
 
@@ -90,21 +101,18 @@ class World:
         with Database(self.sandbox.database).read() as db:
             return {pk: _shown(db, pk) for pk in self.posts}
 
-    def edits(self) -> dict[int, int]:
-        """How often each post was edited by others than its owner."""
+    def writes(self) -> Writes:
+        """What others than the owner wrote so far."""
         with Database(self.sandbox.database).read() as db:
-            return {pk: max(0, len(store.edits(db, pk)) - 1) - self.own_edits[pk] for pk in self.posts}
+            counts = dict(db.execute("SELECT status_id, count(*) FROM status_edits GROUP BY status_id").fetchall())
+            rows = db.execute("SELECT media_id, count(*) FROM media_writes GROUP BY media_id").fetchall()
+        edits = {pk: counts[pk] - 1 - self.own_edits[pk] for pk in self.posts if pk in counts}
+        return Writes(edits, dict(rows))
 
     def history(self, pk: int) -> list[dict[str, Any]]:
         """The versions of a post, for whoever reads a failure."""
         with Database(self.sandbox.database).read() as db:
             return [dict(row) for row in store.edits(db, pk)]
-
-    def media_writes(self) -> dict[int, int]:
-        """How often each picture was written by itself, by others than the owner (who uses the tables)."""
-        with Database(self.sandbox.database).read() as db:
-            rows = db.execute("SELECT media_id, count(*) FROM media_writes GROUP BY media_id").fetchall()
-        return {row[0]: row[1] for row in rows}
 
     def delete(self, pk: int) -> None:
         """The owner deletes a post."""

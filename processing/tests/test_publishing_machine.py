@@ -41,11 +41,11 @@ from processing.running import run_task
 from processing.tests import cast
 from processing.tests.families_case import SERVERS
 from processing.tests.publishing_case import Killed, own_traffic
-from processing.tests.publishing_world import Shown, World
+from processing.tests.publishing_world import Shown, World, Writes
 from vedfolnir.lib.text import clean_alt_text
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))
-STEPS = 25
+STEPS = 12
 
 PIECES = (
     *("A boat", "Five  spaces", "\n\n", " #Hafen ", " @observatory ", " https://example.org/?a=1&b=2 ", "🍣", "👩‍👩‍👧"),
@@ -79,7 +79,9 @@ PICTURES = st.lists(
 )
 PICK = st.integers(0, 7)
 OWNERS_EDITS = st.tuples(st.sampled_from(["text", "warning", "alt", "no alt", "picture", "delete"]), st.integers(0, 3))
-PEOPLE = st.sampled_from(["approve", "reject", "reopen", "publish now", "undo", "retry", "pause", "clear"])
+PEOPLE = st.sampled_from(
+    ["approve", "reject", "reopen", "publish now", "undo", "retry", "pause", "clear", "revoke", "connect"]
+)
 FAULTS: st.SearchStrategy[tuple[str | int, dict[str, Any]]] = st.sampled_from(
     [
         (429, {"retry_after": 3}),
@@ -103,7 +105,6 @@ INCIDENTS = st.one_of(
     st.just(("die", None)),
     st.just(("another worker", None)),
     st.just(("lapse", None)),
-    st.just(("revoke", None)),
     st.just(("scan", None)),
     st.tuples(st.just("owner"), OWNERS_EDITS),
     st.tuples(st.just("owner"), OWNERS_EDITS),
@@ -136,8 +137,7 @@ class Machine(RuleBasedStateMachine):
         self.client = client_for(self.connection)
         self.stack.callback(self.client.close)
         self.seen: dict[int, Shown | None] = {}
-        self.our_edits: dict[int, int] = {}
-        self.our_writes: dict[int, int] = {}
+        self.writes = Writes({}, {})  # what workers wrote so far
         self.spent: Counter[tuple[int, int, str, int]] = Counter()  # by publication and request, what was written
         self.asked: Counter[int] = Counter()  # by publication, how often a person asked for something
         self.approved: defaultdict[int, list[str]] = defaultdict(list)  # by picture in the store
@@ -177,20 +177,35 @@ class Machine(RuleBasedStateMachine):
             text = text if text.strip() else "Words."
         pk = self.world.add(text, pictures, **values)
         self.seen[pk] = self.world.shown()[pk]
-        self.our_edits[pk] = 0
 
-    @rule(text=TEXTS, pictures=PICTURES, texts=st.lists(ALTS, min_size=4, max_size=4))
-    def a_post_is_written_scanned_and_approved(self, text: str, pictures: list[Picture], texts: list[str]) -> None:
+    @rule(
+        text=TEXTS,
+        pictures=PICTURES,
+        texts=st.lists(ALTS, min_size=4, max_size=4),
+        attempts=st.lists(st.tuples(st.none() | SPOILT, HAPPENINGS), min_size=1, max_size=3),
+        undo=st.booleans(),
+    )
+    def a_post_goes_the_whole_way(
+        self, text: str, pictures: list[Picture], texts: list[str], attempts: list[tuple[Any, Any]], *, undo: bool
+    ) -> None:
+        self.all_is_well_again()
         self.write_a_post(
             text, pictures, usual=True, warning="", visibility="public", language=None, sensitive=False, poll=()
         )
         self.scan()
         self.approve(texts)
+        post = Post.objects.order_by("-pk").first()
+        for spoilt, happenings in attempts if post else ():
+            for publication in Publication.objects.filter(post=post, status__in=Publication.WORK):
+                self.an_attempt(publication, spoilt, happenings, waited=True)
+            if undo and post and (latest := post.publications.order_by("-pk").first()):
+                self.ask(requests.request_undo, latest)
 
     @precondition(lambda self: self.world.posts)
-    @rule(pick=PICK, edit=OWNERS_EDITS)
-    def owner_edits(self, pick: int, edit: tuple[str, int]) -> None:
-        self.owner(self.world.posts[pick % len(self.world.posts)], edit)
+    @rule(edits=st.lists(st.tuples(PICK, OWNERS_EDITS), min_size=1, max_size=3))
+    def the_owner_edits(self, edits: list[tuple[int, tuple[str, int]]]) -> None:
+        for pick, edit in edits:
+            self.owner(self.world.posts[pick % len(self.world.posts)], edit)
 
     def owner(self, pk: int, edit: tuple[str, int]) -> None:
         self.compare()
@@ -230,11 +245,13 @@ class Machine(RuleBasedStateMachine):
             self.approved[self.world.pk_of_image(image)].append(clean_alt_text(text))
 
     @precondition(lambda self: Image.objects.exists())
-    @rule(pick=PICK, what=PEOPLE)
-    def a_person_decides(self, pick: int, what: str) -> None:
-        self.person(pick, what)
+    @rule(decisions=st.lists(st.tuples(PICK, PEOPLE), min_size=1, max_size=4))
+    def people_decide(self, decisions: list[tuple[int, str]]) -> None:
+        for pick, what in decisions:
+            self.person(pick, what)
 
     def person(self, pick: int, what: str) -> None:
+        publications = Publication.objects.select_related("post")
         doing: dict[str, Callable[[int], None]] = {
             "approve": lambda _pick: self.approve(["An alt text, approved in passing."]),
             "reject": self._reject,
@@ -242,14 +259,16 @@ class Machine(RuleBasedStateMachine):
             "publish now": lambda pick: _ignore(
                 actions.publish_now(_one(Post.objects.all(), pick), user=self.reviewer)
             ),
-            "undo": lambda pick: self._ask(requests.request_undo, pick),
-            "retry": lambda pick: self._ask(requests.retry, pick),
+            "undo": lambda pick: self.ask(requests.request_undo, _one(publications, pick)),
+            "retry": lambda pick: self.ask(requests.retry, _one(publications, pick)),
             "pause": lambda pick: platforms.set_active(self.connection, self.reviewer, active=bool(pick % 2)),
+            "revoke": lambda _pick: self.revoke(),
+            "connect": lambda _pick: self.connect_again(),
             "clear": lambda _pick: platforms.clear_attention(self.connection, self.reviewer),
         }
         try:
             doing[what](pick)
-        except (actions.DecisionRefused, requests.RequestRefused, IndexError):
+        except (actions.DecisionRefused, IndexError):
             return
 
     def _reject(self, pick: int) -> None:
@@ -257,21 +276,28 @@ class Machine(RuleBasedStateMachine):
         actions.reject(image, reason="Not needed.", reviewer=self.reviewer)
         self.rejected.add(image.pk)
 
-    def _ask(self, request: Callable[..., None], pick: int) -> None:
-        publication = _one(Publication.objects.select_related("post"), pick)
-        request(publication, user=self.reviewer)
+    def ask(self, request: Callable[..., None], publication: Publication) -> None:
+        """Raises IndexError where there is no publication."""
+        try:
+            request(publication, user=self.reviewer)
+        except requests.RequestRefused:
+            return
         self.asked[publication.pk] += 1
 
-    @precondition(lambda self: not self.is_revoked)
-    @rule()
-    def the_token_is_revoked(self) -> None:
+    def all_is_well_again(self) -> None:
+        """The account works, and somebody has looked at what was odd."""
+        if self.is_revoked:
+            self.connect_again()
+        self.person(1, "pause")
+        self.person(1, "clear")
+        self.wait()
+
+    def revoke(self) -> None:
         self.is_revoked = True
         self.connection.refresh_from_db()
         self.world.sandbox.revoke(self.connection.access_token)
 
-    @precondition(lambda self: self.is_revoked)
-    @rule()
-    def the_account_is_connected_again(self) -> None:
+    def connect_again(self) -> None:
         self.is_revoked = False
         token = self.world.sandbox.issue_token()
         self.new_traffic()
@@ -282,18 +308,19 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: Publication.objects.filter(status__in=Publication.WORK).exists())
     @rule(
-        pick=PICK, spoilt=st.none() | SPOILT, happenings=HAPPENINGS, waited=st.sampled_from([True, True, True, False])
+        attempts=st.lists(
+            st.tuples(PICK, st.none() | SPOILT, HAPPENINGS, st.sampled_from([True, True, True, False])),
+            min_size=1,
+            max_size=4,
+        )
     )
-    def a_worker_works(
-        self,
-        pick: int,
-        spoilt: tuple[tuple[str | int, dict[str, Any]], str, int, int] | None,
-        happenings: list[Any],
-        *,
-        waited: bool,
-    ) -> None:
-        work = Publication.objects.filter(status__in=Publication.WORK).select_related("post").order_by("pk")
-        publication = work[pick % len(work)]
+    def workers_work(self, attempts: list[tuple[int, Any, Any, bool]]) -> None:
+        for pick, spoilt, happenings, waited in attempts:
+            work = Publication.objects.filter(status__in=Publication.WORK).select_related("post")
+            if work:
+                self.an_attempt(_one(work, pick), spoilt, happenings, waited=waited)
+
+    def an_attempt(self, publication: Publication, spoilt: Any, happenings: Any, *, waited: bool) -> None:
         if waited:
             self.wait()
         if spoilt:
@@ -301,10 +328,6 @@ class Machine(RuleBasedStateMachine):
         self.work(publication, happenings)
         self.world.sandbox.clear_faults()
         self.conflict = None
-
-    @rule()
-    def time_passes(self) -> None:
-        self.wait()
 
     def wait(self) -> None:
         """Leases of dead workers are over, and whatever was waited for."""
@@ -369,8 +392,6 @@ class Machine(RuleBasedStateMachine):
             self.wait()
         elif what == "owner":
             self.owner(post, more)
-        elif what == "revoke":
-            self.the_token_is_revoked()
         elif what == "scan":
             self.scan()
         else:
@@ -384,7 +405,7 @@ class Machine(RuleBasedStateMachine):
         for shown in self.seen.values():
             for picture, alt in shown.alts.items() if shown else ():
                 self.were[picture].add(alt)
-        self.our_edits, self.our_writes = self.world.edits(), self.world.media_writes()
+        self.writes = self.world.writes()
 
     @invariant()
     def compare(self) -> None:
@@ -414,15 +435,16 @@ class Machine(RuleBasedStateMachine):
 
     def _count_writes(self) -> None:
         """At most one edit of a post, and one request for a picture, per publication and wish."""
-        for pk, count in self.world.edits().items():
-            if count != self.our_edits[pk]:
+        writes = self.world.writes()
+        for pk, count in writes.edits.items():
+            if more := count - self.writes.edits.get(pk, 0):
                 key = *self._who_wrote(f"an edit of post {pk}"), "post", pk
-                self.spent[key] += count - self.our_edits[pk]
+                self.spent[key] += more
                 assert self.spent[key] == 1, f"{self.spent[key]} edits for one approval: {self.world.history(pk)}"
-        for picture, count in self.world.media_writes().items():
-            if count != self.our_writes.get(picture, 0):
+        for picture, count in writes.pictures.items():
+            if more := count - self.writes.pictures.get(picture, 0):
                 key = *self._who_wrote(f"a change of picture {picture}"), "picture", picture
-                self.spent[key] += count - self.our_writes.get(picture, 0)
+                self.spent[key] += more
                 allowed = 1 + self.world.touched.get(picture, 0)
                 assert self.spent[key] <= allowed, f"{self.spent[key]} changes of a picture for one approval"
 
@@ -462,7 +484,7 @@ class Machine(RuleBasedStateMachine):
     def judge(self, publication: Publication, result: Result | None, posted: set[int]) -> None:
         """What the worker said must be true."""
         row = Publication.objects.get(pk=publication.pk)
-        has_history = self.world.sandbox.family.name in ("mastodon", "gotosocial", "pleroma")
+        has_history = self.world.family.name in ("mastodon", "gotosocial", "pleroma")
         if result in (Result.POSTED, Result.UNDONE) and row.pk in self.taken_back:
             known = has_history and self.world.edits_posts and row.failures < HISTORY_TRIES
             assert not known, f"an owner's edit was lost without a word: {row.error}"
@@ -513,12 +535,9 @@ class Machine(RuleBasedStateMachine):
     def let_everything_finish(self) -> None:
         """Faults are over, the account works and somebody has looked: nothing stays under way."""
         self.world.sandbox.clear_faults()
-        self.the_account_is_connected_again()
         work = Publication.objects.filter(status__in=Publication.WORK).select_related("post").order_by("pk")
         for _round in range(30):
-            self.person(1, "pause")
-            self.person(1, "clear")
-            self.wait()
+            self.all_is_well_again()
             if not (left := list(work.all())):
                 return
             for publication in left:
