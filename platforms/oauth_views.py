@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts.http import SignedInRequest, ability_required
 from accounts.models import User, UserSession
@@ -77,7 +77,7 @@ def authorize(request: SignedInRequest, pk: int) -> HttpResponse:
     return render(request, "platforms/authorize.html", context)
 
 
-@require_safe
+@require_GET
 @never_cache
 @sensitive_variables()
 def oauth_return(request: HttpRequest) -> HttpResponse:
