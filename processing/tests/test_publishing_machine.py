@@ -157,6 +157,9 @@ class Machine(RuleBasedStateMachine):
             transaction.set_rollback(True)
             self.stack.close()
 
+    # Rules do nothing where there is nothing to do: what may be drawn next must not depend on rows, whose state
+    # may depend on the time that something took.
+
     # What authors do
 
     @rule(
@@ -233,7 +236,6 @@ class Machine(RuleBasedStateMachine):
                 Image.objects.filter(pk=image.pk).update(generated_caption="A draft.", captioned_at=timezone.now())
                 CaptionVersion.objects.create(image=image, kind=CaptionVersion.Kind.GENERATED, text="A draft.")
 
-    @precondition(lambda self: Image.objects.decidable_now().exists())
     @rule(texts=st.lists(ALTS, min_size=1, max_size=4))
     def approve(self, texts: list[str]) -> None:
         for image, wish in zip(Image.objects.decidable_now().order_by("pk")[: len(texts)], texts, strict=False):
@@ -244,7 +246,6 @@ class Machine(RuleBasedStateMachine):
                 continue
             self.approved[self.world.pk_of_image(image)].append(clean_alt_text(text))
 
-    @precondition(lambda self: Image.objects.exists())
     @rule(decisions=st.lists(st.tuples(PICK, PEOPLE), min_size=1, max_size=4))
     def people_decide(self, decisions: list[tuple[int, str]]) -> None:
         for pick, what in decisions:
@@ -306,7 +307,6 @@ class Machine(RuleBasedStateMachine):
 
     # What workers do
 
-    @precondition(lambda self: Publication.objects.filter(status__in=Publication.WORK).exists())
     @rule(
         attempts=st.lists(
             st.tuples(PICK, st.none() | SPOILT, HAPPENINGS, st.sampled_from([True, True, True, False])),
