@@ -104,15 +104,18 @@ SPOILT = st.tuples(FAULTS, st.sampled_from(["GET", "PUT", "PUT"]), st.integers(0
 INCIDENTS = st.one_of(
     st.just(("die", None)),
     st.just(("another worker", None)),
+    st.just(("another worker", None)),
     st.just(("lapse", None)),
     st.just(("scan", None)),
     st.tuples(st.just("owner"), OWNERS_EDITS),
     st.tuples(st.just("owner"), OWNERS_EDITS),
     st.tuples(st.just("person"), PEOPLE),
+    st.just(("person", "approve")),
 )
 AT = st.tuples(st.sampled_from(list(Step)), st.sampled_from([1, 1, 1, 2]))
 HAPPENINGS = st.one_of(
     st.tuples(st.tuples(AT, st.just(("die", None)))),
+    st.tuples(st.just(((Step.BEFORE_REQUEST, 1), ("another worker", None)))),
     st.tuples(st.tuples(AT, INCIDENTS)),
     st.tuples(st.tuples(AT, INCIDENTS), st.tuples(AT, INCIDENTS)),
     st.just(()),
@@ -196,7 +199,7 @@ class Machine(RuleBasedStateMachine):
     @rule(
         text=TEXTS,
         pictures=PICTURES,
-        texts=st.lists(ALTS, min_size=4, max_size=4),
+        texts=st.lists(ALTS, min_size=1, max_size=4),
         warning=WARNINGS,
         attempts=st.tuples(ATTEMPTS, ATTEMPTS, ATTEMPTS),
         undo=st.booleans(),
@@ -211,6 +214,8 @@ class Machine(RuleBasedStateMachine):
         self.scan()
         self.approve(texts)
         post = Post.objects.order_by("-pk").first()
+        if post is not None and Image.objects.decidable_now().filter(post=post).exists():
+            self.publish_now(post)
         for spoilt, happenings in attempts if post is not None else ():
             for publication in Publication.objects.filter(post=post, status__in=Publication.WORK):
                 self.an_attempt(publication, spoilt, happenings, waited=True)
@@ -272,9 +277,7 @@ class Machine(RuleBasedStateMachine):
             "approve": lambda _pick: self.approve(["An alt text, approved in passing."]),
             "reject": self._reject,
             "reopen": lambda pick: actions.reopen(_one(Image.objects.all(), pick), user=self.reviewer),
-            "publish now": lambda pick: _ignore(
-                actions.publish_now(_one(Post.objects.all(), pick), user=self.reviewer)
-            ),
+            "publish now": lambda pick: self.publish_now(_one(Post.objects.all(), pick)),
             "undo": lambda pick: self.ask(requests.request_undo, _one(publications, pick)),
             "retry": lambda pick: self.ask(requests.retry, _one(publications, pick)),
             "pause": lambda pick: platforms.set_active(self.connection, self.reviewer, active=bool(pick % 2)),
@@ -285,6 +288,13 @@ class Machine(RuleBasedStateMachine):
         try:
             doing[what](pick)
         except (actions.DecisionRefused, IndexError):
+            return
+
+    def publish_now(self, post: Post) -> None:
+        """What is approved of the post does not wait for the rest, if anything is."""
+        try:
+            actions.publish_now(post, user=self.reviewer)
+        except actions.DecisionRefused:
             return
 
     def _reject(self, pick: int) -> None:
@@ -365,6 +375,7 @@ class Machine(RuleBasedStateMachine):
     def work(self, publication: Publication, happenings: list[Any]) -> None:
         """One worker takes the publication; at the steps that are named in `happenings` something happens."""
         self.compare()
+        publication = Publication.objects.select_related("post").get(pk=publication.pk)
         reached: Counter[Step] = Counter()
         post = self.world.pk_of_post(publication.post)
 
@@ -461,7 +472,9 @@ class Machine(RuleBasedStateMachine):
                 key = *self._who_wrote(f"a change of picture {picture}"), "picture", picture
                 self.spent[key] += more
                 allowed = 1 + self.world.touched.get(picture, 0)
-                assert self.spent[key] <= allowed, f"{self.spent[key]} changes of a picture for one approval"
+                publication = Publication.objects.get(pk=key[0])
+                told = f"{self.spent[key]} changes of picture {picture} for one approval; {publication.__dict__}"
+                assert self.spent[key] <= allowed, told
 
     def _who_wrote(self, what: str) -> tuple[int, int]:
         assert self.running, f"{what} while no worker ran"
@@ -491,7 +504,7 @@ class Machine(RuleBasedStateMachine):
 
     def _is_ours(self, publication: Publication, picture: int, alt: str) -> bool:
         """Whether this is what the publication is to write: an approved text, or the one from before it."""
-        if publication.status == Publication.Status.UNDOING:
+        if self.running[-1].status == Publication.Status.UNDOING:  # as it was when the worker took it
             before = (publication.before or {}).get("status", {}).get("attachments", ())
             return any(self.client.same_text(one["description"] or "", alt) for one in before)
         return any(self.client.same_text(text, alt) for text in self.approved[picture])
@@ -565,10 +578,6 @@ def _one(rows: Any, pick: int) -> Any:
     """One of the rows. Raises IndexError where there are none."""
     found = list(rows.order_by("pk"))
     return found[pick % len(found)] if found else found[0]
-
-
-def _ignore(_result: object) -> None:
-    """For what is done for its effect."""
 
 
 def chosen_settings() -> settings:
