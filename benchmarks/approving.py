@@ -25,8 +25,8 @@ def main(accounts: Iterable[dict[str, str]]) -> None:
     from captions.ingest import upsert_statuses
     from captions.models import Image
     from platforms import actions as platforms
-    from platforms.clients import client_for
     from platforms.clients.base import Status
+    from platforms.speaking import client_for
 
     owner = User.objects.filter(username="chaos").first() or User.objects.create_user(
         "chaos", "chaos@example.org", None, role=Role.ADMIN, is_approved=True

@@ -27,13 +27,13 @@ LEASE = timedelta(seconds=float(os.environ.get("CHAOS_LEASE", "3")))
 @worker_process_init.connect  # type: ignore[untyped-decorator]
 def prepare(**_: Any) -> None:
     """In each process that publishes, once Django is there."""
-    from platforms import traffic
+    from platforms.traffic import doors
     from processing import tasks
     from processing.publishing import leases, publish_publication
 
     leases.LEASE, leases.REQUEST_LIMIT = LEASE, LEASE / 10
     leases.RETRY_FIRST = leases.RETRY_MOST = timedelta(seconds=1)
-    traffic.for_connection = _unpaced(traffic.for_connection)
+    doors.for_connection = _unpaced(doors.for_connection)
     setattr(tasks, "publish_publication", _with_orders(publish_publication))  # noqa: B010 - another signature
 
 

@@ -19,8 +19,8 @@ from accounts.models import User
 from captions import checks
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, publishable_images, settle_waiting_publications
-from platforms.clients import why_not_kept
 from platforms.models import PlatformConnection
+from platforms.speaking import why_not_kept
 from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import clean_alt_text
 

@@ -10,7 +10,7 @@ from accounts.models import User
 from captions import actions, checks
 from captions.forms import RejectionForm
 from captions.models import CaptionVersion, Image, Post, Publication
-from platforms.clients import capabilities_for
+from platforms.speaking import capabilities_for
 
 
 @dataclass(frozen=True)

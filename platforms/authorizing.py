@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import User, UserSession
-from platforms import actions, grants, traffic
+from platforms import actions, grants
 from platforms.actions import ConnectRefused, NotAllowed, checked_wish
 from platforms.clients import oauth
 from platforms.clients.api import Api
@@ -33,6 +33,7 @@ from platforms.fields import CredentialUnreadable, readable
 from platforms.grants import Grant
 from platforms.identity import PATIENCE, QUICK
 from platforms.models import SIGN_IN_LASTS, PlatformApp, PlatformConnection, SignIn
+from platforms.traffic import doors
 
 NAME = "Vedfolnir"  # what people read at their server
 WAITING = 5  # sign-ins of one session at once; the oldest gives way
@@ -138,7 +139,7 @@ def _asking(base_url: str) -> Api:
         allow=settings.OUTBOUND_ALLOW,
         timeout=QUICK,
         deadline=time.monotonic() + PATIENCE,
-        traffic=traffic.for_person(base_url),
+        traffic=doors.for_person(base_url),
     )
 
 

@@ -11,7 +11,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from platforms import traffic
 from platforms.clients import oauth
 from platforms.clients.api import Api
 from platforms.clients.base import CredentialsRefused, PlatformError
@@ -19,6 +18,7 @@ from platforms.clients.families import family
 from platforms.clients.oauth import OAuthClient, Tokens
 from platforms.fields import CredentialUnreadable, readable
 from platforms.models import PlatformApp, PlatformConnection, SignIn
+from platforms.traffic import doors
 from vedfolnir.lib.outbound import Timeout
 
 RENEW_BEFORE = timedelta(days=7)  # a token ends, or within the last quarter of its life where that is shorter
@@ -144,7 +144,7 @@ def revoke(instance_url: str, grant: Grant, *, besides: int | None = None) -> Re
         return Revoked.NO_CLIENT
     if _is_held(instance_url, grant.token, besides):
         return Revoked.SHARED
-    asking = traffic.for_person(instance_url)
+    asking = doors.for_person(instance_url)
     try:
         with Api(instance_url, allow=settings.OUTBOUND_ALLOW, timeout=REVOKING, traffic=asking) as api:
             oauth.revoke(api, grant.client, grant.token)

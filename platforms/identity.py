@@ -8,11 +8,11 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from platforms import traffic
 from platforms.clients.api import Api
 from platforms.clients.base import Account, Capabilities, CredentialsRefused, Instance, PlatformRefused
 from platforms.clients.detection import UNKNOWN, Detected, detect
 from platforms.clients.families import family
+from platforms.traffic import doors
 from vedfolnir.lib.outbound import Timeout
 
 # Together at most ten seconds: the last request begins within PATIENCE and takes no longer than its own total.
@@ -45,7 +45,7 @@ def identify(base_url: str, token: str) -> Identity:
         allow=settings.OUTBOUND_ALLOW,
         timeout=QUICK,
         deadline=time.monotonic() + PATIENCE,
-        traffic=traffic.for_person(base_url),
+        traffic=doors.for_person(base_url),
     )
     with asking() as api:
         detected = detect(api)

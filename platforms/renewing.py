@@ -14,13 +14,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from platforms import traffic
 from platforms.clients import oauth
 from platforms.clients.api import Api
 from platforms.clients.base import CredentialsRefused, PlatformError, PlatformUnavailable
 from platforms.fields import CredentialUnreadable
 from platforms.grants import Grant, revoke
 from platforms.models import PlatformConnection
+from platforms.traffic import doors
 from vedfolnir.lib.outbound import Timeout
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ def _renew(connection: PlatformConnection, lease: datetime) -> None:
         connection.instance_url,
         allow=settings.OUTBOUND_ALLOW,
         timeout=ASKING,
-        traffic=traffic.for_host(connection.instance_url),
+        traffic=doors.for_host(connection.instance_url),
     ) as api:
         tokens = oauth.renew(api, old.client, old.refresh_token)
     # A refresh token that is not replaced stays valid (RFC 6749, section 6).

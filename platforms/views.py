@@ -17,10 +17,10 @@ from accounts.http import SignedInRequest, ability_required
 from accounts.models import User
 from accounts.roles import Ability
 from platforms import actions, oauth_views, panels, switching
-from platforms.clients import capabilities_for, outlook_for
 from platforms.forms import ConnectForm, MemberForm, OptionsForm
 from platforms.grants import farewell
 from platforms.models import PlatformConnection, PlatformMember
+from platforms.speaking import capabilities_for, outlook_for
 from platforms.switching import SECRETS
 from vedfolnir.lib.numbers import row_number
 

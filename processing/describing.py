@@ -15,7 +15,7 @@ from captions import checks, drafts
 from captions.actions import alt_text_limit
 from captions.drafts import Draft, Picture
 from captions.models import Image
-from platforms.traffic import Held
+from platforms.traffic.traffic import Held
 from processing import backoff, leases, outages, pictures
 from processing.engine_choice import EngineMisconfigured, current_chain
 from processing.engines import EngineAnswer, EngineRefused, EngineRequest, EngineUnavailable

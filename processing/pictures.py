@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from captions.drafts import Picture
 from captions.models import Image
-from platforms import traffic
+from platforms.traffic import doors
 from processing.preparation import MAX_BYTES, PictureRefused, PreparedImage, prepare
 from vedfolnir.lib.outbound import OutboundRefused, OutboundUnavailable, Response, fetch
 
@@ -32,7 +32,7 @@ def download(image: Image) -> PreparedImage:
 
 
 def _fetch(address: str) -> Response:
-    host = traffic.for_files(address)
+    host = doors.for_files(address)
     ticket = host.enter()
     try:
         response = fetch(address, max_bytes=MAX_BYTES, allow=settings.OUTBOUND_ALLOW, accept="image/*")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from django.utils.translation import gettext as _
 
 from platforms import actions as platforms
-from platforms.clients import client_for
 from platforms.clients.api import HeldBack
 from platforms.clients.base import CredentialsRefused, PlatformClient, PlatformRefused, PlatformUnavailable
 from platforms.models import PlatformConnection
+from platforms.speaking import client_for
 from processing import lifecycle, scanning, stopping
 from processing.leases import LeaseLost
 from processing.models import CaptionGenerationTask

@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from platforms.clients import client_for
 from platforms.clients.base import PlatformError
 from platforms.lookup import ConnectionNotFound, find_connection
 from platforms.models import PlatformConnection
+from platforms.speaking import client_for
 from processing import actions, scanning
 from processing.figures import errors, figures, unreadable_posts
 from processing.models import CaptionGenerationTask, TaskStatus

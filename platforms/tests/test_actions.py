@@ -12,12 +12,12 @@ from accounts.models import AuditLog, User
 from accounts.roles import Role
 from accounts.tests.people import make_user
 from platforms import actions, identity
-from platforms.clients import client_for
 from platforms.clients.base import CredentialsRefused, PlatformRefused
 from platforms.clients.mastodon import MastodonClient
 from platforms.clients.unknown import UnknownClient
 from platforms.models import AttentionAbout, PlatformConnection, PlatformMember
 from platforms.sandbox.testing import SandboxHandle
+from platforms.speaking import client_for
 from platforms.tests.cast import host_of, make_connection
 from vedfolnir.lib.outbound import Timeout
 

@@ -17,7 +17,6 @@ from django.db.models import F, Value
 from django.test.utils import CaptureQueriesContext, isolate_apps
 
 from accounts.models import User
-from platforms.clients import client_for
 from platforms.clients.base import CredentialsRefused
 from platforms.credentials import require_readable_credentials
 from platforms.fields import (
@@ -32,6 +31,7 @@ from platforms.fields import (
 )
 from platforms.models import PlatformApp, PlatformConnection
 from platforms.sealing import Binding, Place, inspect
+from platforms.speaking import client_for
 
 pytestmark = pytest.mark.django_db
 

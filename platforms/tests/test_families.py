@@ -11,7 +11,6 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from accounts.tests.people import make_user
-from platforms.clients import why_not_kept
 from platforms.clients.api import Api
 from platforms.clients.base import (
     Capabilities,
@@ -28,6 +27,7 @@ from platforms.clients.snac import SnacClient
 from platforms.clients.takahe import TakaheClient
 from platforms.clients.writing import Writer
 from platforms.sandbox.testing import Picture, SandboxHandle, running_sandbox
+from platforms.speaking import why_not_kept
 from platforms.tests.cast import WRITING, a_status, attachment_json, host_of, make_connection, status_json
 from platforms.tests.contract import alt_texts_of, changed_requests, client_of, found_at, ids_of
 

@@ -11,12 +11,13 @@ from pytest_django import Settings
 
 from accounts.tests.people import make_user
 from platforms import actions, renewing
-from platforms.clients import client_for, oauth
+from platforms.clients import oauth
 from platforms.clients.base import CredentialsRefused, PlatformUnavailable
 from platforms.clients.oauth import Tokens
 from platforms.grants import renewal
 from platforms.models import AttentionAbout, PlatformConnection
 from platforms.sandbox.testing import SandboxHandle, running_sandbox
+from platforms.speaking import client_for
 from platforms.tests.cast import host_of, make_connection
 from platforms.tests.oauth_way import Browser, exchanges
 

@@ -17,12 +17,12 @@ from accounts.models import AuditLog
 from accounts.roles import Role
 from accounts.tests.people import make_user
 from platforms import actions
-from platforms.clients import client_for
 from platforms.clients.base import CredentialsRefused
 from platforms.credentials import require_readable_credentials
 from platforms.fields import CredentialUnreadable, Unreadable, readable
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import SandboxHandle
+from platforms.speaking import client_for
 from platforms.tests.cast import host_of, make_connection
 
 pytestmark = pytest.mark.django_db

@@ -11,11 +11,13 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.tests.people import make_user
 from platforms.tests.cast import make_connection
-from platforms.traffic import PAGE, READ, WRITE, Held, Pace, Ticket, Traffic, connections
+from platforms.traffic import connections
 from platforms.traffic.breaker import OPEN, TRIPS
+from platforms.traffic.budget import PAGE, READ, WRITE, Pace
 from platforms.traffic.database import DatabaseStore
 from platforms.traffic.shared import Shared
 from platforms.traffic.stores import MemoryStore, RedisStore, Row, Store
+from platforms.traffic.traffic import Held, Ticket, Traffic
 
 pytestmark = pytest.mark.django_db
 

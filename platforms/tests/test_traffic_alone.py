@@ -8,11 +8,11 @@ from django.db import transaction
 
 from platforms.models import TrafficState
 from platforms.tests.test_traffic import HOST, Clock, ask, budget, wait_of
-from platforms.traffic import Traffic
 from platforms.traffic import shared as sharing
 from platforms.traffic.database import DatabaseStore
 from platforms.traffic.shared import Shared
 from platforms.traffic.stores import MemoryStore, RedisStore, Row, Store, StoreUnavailable
+from platforms.traffic.traffic import Traffic
 from vedfolnir.tests.live import free_port
 
 

@@ -13,16 +13,18 @@ from pytest_django import Settings
 
 from accounts.models import User
 from accounts.tests.people import make_user
-from platforms import actions, traffic
-from platforms.clients import client_for, outlook_for
+from platforms import actions
 from platforms.clients.api import Api, HeldBack
 from platforms.clients.base import PlatformRefused, PlatformUnavailable
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import SandboxHandle
+from platforms.speaking import client_for, outlook_for
 from platforms.tests.cast import host_of, make_connection
+from platforms.traffic import doors
 from platforms.traffic.breaker import TRIPS
 from platforms.traffic.shared import Shared
 from platforms.traffic.stores import RedisStore
+from platforms.traffic.traffic import Outlook, private
 from vedfolnir.tests.live import free_port
 
 pytestmark = pytest.mark.django_db
@@ -95,12 +97,12 @@ class TestRefusals:
         answers(connection)
 
     def test_what_may_not_be_asked_says_nothing_of_the_server(self, sandbox: SandboxHandle) -> None:
-        known = traffic.private(host_of(sandbox.url))
+        known = private(host_of(sandbox.url))
         with Api(sandbox.url, allow=[host_of(sandbox.url)], traffic=known) as api:
             for _number in range(TRIPS):
                 with pytest.raises(PlatformRefused):
                     api.get("no-slash")
-        assert known.outlook() == traffic.Outlook()
+        assert known.outlook() == Outlook()
 
 
 class TestDeadServers:
@@ -164,7 +166,7 @@ class TestDeadServers:
     ) -> None:
         store = RedisStore(f"redis://127.0.0.1:{free_port()}/0")
         shared = Shared(store)
-        monkeypatch.setattr(traffic, "everybodys", cache(lambda: shared))
+        monkeypatch.setattr(doors, "everybodys", cache(lambda: shared))
         assert connection.name in self.page(alice, connection)
         store.close()
 

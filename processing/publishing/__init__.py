@@ -10,7 +10,6 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 
 from captions.models import Publication
-from platforms.clients import client_for
 from platforms.clients.base import (
     CredentialsRefused,
     PlatformClient,
@@ -19,6 +18,7 @@ from platforms.clients.base import (
     StatusGone,
 )
 from platforms.models import PlatformConnection
+from platforms.speaking import client_for
 from processing.publishing import leases, outcomes, undoing, writing
 from processing.publishing.attempt import Attempt
 from processing.publishing.steps import AtStep, Step, unwatched

@@ -14,10 +14,10 @@ from accounts.models import User
 from captions import actions
 from captions.ingest import upsert_statuses
 from captions.models import CaptionVersion, Image, Post, Publication
-from platforms.clients import client_for
 from platforms.clients.base import Status
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import SandboxHandle, running_sandbox
+from platforms.speaking import client_for
 from platforms.tests.snac import RealSnac
 from processing.publishing import leases
 from processing.publishing.steps import Step

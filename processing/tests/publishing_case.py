@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from captions.models import Post, Publication
-from platforms.clients import client_for
 from platforms.clients.base import PlatformClient, Snapshot, nothing
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import SandboxHandle
+from platforms.speaking import client_for
 from platforms.traffic.shared import Shared
 from platforms.traffic.stores import MemoryStore
 from processing.publishing import leases
@@ -57,7 +57,7 @@ class PublishingCase(TestCase):
 
 def own_traffic(case: TestCase) -> Callable[[], None]:
     """What this test learns about servers is nobody else's; call what is returned to let pauses and budgets be over."""
-    patched = patch("platforms.traffic.everybodys")
+    patched = patch("platforms.traffic.doors.everybodys")
     everybodys = patched.start()
     case.addCleanup(patched.stop)
 

@@ -5,10 +5,10 @@ from django.utils import timezone
 from accounts.models import AuditLog
 from captions import actions
 from captions.models import CaptionVersion, Image, Publication
-from platforms.clients import client_for
 from platforms.clients.base import PlatformClient, Snapshot, nothing
 from platforms.models import Family, PlatformConnection
 from platforms.sandbox.testing import Picture
+from platforms.speaking import client_for
 from processing.publishing import Result, leases, publish_publication, requests
 from processing.tests import cast
 from processing.tests.publishing_case import TEXT, DyingAfterTheWrite, Killed, PublishingCase, Wrapper, own_traffic

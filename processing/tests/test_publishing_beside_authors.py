@@ -3,8 +3,8 @@
 from unittest.mock import patch
 
 from captions.models import CaptionVersion, Image, Post, Publication
-from platforms.clients import client_for
 from platforms.sandbox.testing import Picture
+from platforms.speaking import client_for
 from processing.publishing import Result, publish_publication, requests
 from processing.publishing.steps import Step
 from processing.tests.families_case import SERVERS, FamilyCase, at, die

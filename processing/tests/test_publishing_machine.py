@@ -30,9 +30,9 @@ from accounts.models import User
 from captions import actions
 from captions.models import CaptionVersion, Image, Post, Publication
 from platforms import actions as platforms
-from platforms.clients import client_for
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import Picture, running_sandbox
+from platforms.speaking import client_for
 from processing.actions import TaskAlreadyActive, TaskRefused, cancel_task, start_task
 from processing.publishing import Result, leases, publish_publication, requests
 from processing.publishing.judging import HISTORY_TRIES

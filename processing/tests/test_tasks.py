@@ -10,10 +10,11 @@ from accounts.roles import Role
 from captions import actions as decisions
 from captions.models import Image, Post
 from platforms import actions as platforms
-from platforms.clients import client_for, entities
+from platforms.clients import entities
 from platforms.clients.base import PlatformClient, Status, UnreadableStatus
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import Picture
+from platforms.speaking import client_for
 from processing import actions, leases, lifecycle, stopping
 from processing.models import CaptionGenerationTask, CaptionGenerationUserSettings, ProcessingRun
 from processing.running import run_task

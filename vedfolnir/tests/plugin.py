@@ -55,10 +55,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def servers_are_strangers() -> Iterator[None]:
     """What one test learned of a server is nothing to the next one, whose server may have the same port."""
     yield
-    from platforms import traffic
+    from platforms.traffic import doors
 
-    if traffic.everybodys.cache_info().currsize:
-        traffic.everybodys().forget()
+    if doors.everybodys.cache_info().currsize:
+        doors.everybodys().forget()
 
 
 def uses_database(item: pytest.Item) -> bool:

@@ -21,9 +21,9 @@ from werkzeug import Request, Response
 from accounts.models import AuditLog, User
 from accounts.roles import Role
 from accounts.tests.people import PASSWORD, make_user
-from platforms.clients import client_for
 from platforms.clients.base import Account, Capabilities, Instance, PlatformError
 from platforms.identity import Identity
+from platforms.speaking import client_for
 from platforms.tests.cast import make_connection
 from vedfolnir.errors import SecretlessFilter, SecretlessFormatter, SecretlessReporter
 

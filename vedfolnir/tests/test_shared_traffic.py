@@ -29,7 +29,7 @@ for number, token in enumerate({tokens!r}):
 """
 WORK = """
 import fcntl
-from platforms.clients import client_for
+from platforms.speaking import client_for
 from platforms.clients.base import PlatformUnavailable
 from platforms.models import PlatformConnection
 connections = list(PlatformConnection.objects.order_by("pk"))

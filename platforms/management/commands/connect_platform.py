@@ -10,8 +10,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import User
 from platforms import actions
-from platforms.clients import capabilities_for
 from platforms.clients.base import Capabilities, Instance
+from platforms.speaking import capabilities_for
 
 LONGEST_TOKEN = 4096  # characters; a longer file is not a token
 
