@@ -155,6 +155,18 @@ def _queue_what_was_approved_meanwhile(publication: Publication, ours_at: str) -
     )
 
 
+def _queue_what_was_never_sent(publication: Publication, base: Snapshot, ours_at: str) -> None:
+    """A picture approved while the undone publication was under way waited for it: that one will not come for it.
+
+    Its reviewer saw the post as the undone publication knew it, so an edit since then is a person's to look at.
+    """
+    post = publication.post_id
+    elsewhere = (*Publication.OPEN, Publication.Status.UNDOING, Publication.Status.REFUSED)
+    if not Publication.objects.filter(post=post, status__in=elsewhere).exists():
+        unchanged = base.status.edited_at[:40] == publication.seen_edited_at
+        _queue_what_was_approved_meanwhile(publication, ours_at if unchanged else publication.seen_edited_at)
+
+
 def undone(
     publication: Publication,
     base: Snapshot,
@@ -183,6 +195,7 @@ def undone(
         posted_ones.update(status=Image.Status.APPROVED, posted_at=None)
         _remember_versions(images, restored, CaptionVersion.Kind.UNDONE)
         _was_edited_by_us(publication, base, after, ours_at)
+        _queue_what_was_never_sent(publication, base, ours_at)
         audit.record("publication_undone", actor=publication.requested_by, entity=publication, left_alone=left_alone)
 
 

@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 from accounts.models import AuditLog
+from captions import actions
 from captions.models import CaptionVersion, Image, Post, Publication
 from platforms.actions import clear_attention
 from platforms.sandbox.testing import Picture
@@ -366,6 +367,34 @@ class PassingTroubleTests(FamilyCase):
                 self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
                 publication.refresh_from_db()
                 self.assertIn("deleted", publication.error)
+
+
+class ApprovedMeanwhileTests(FamilyCase):
+    def test_a_picture_approved_while_a_write_went_wrong_is_not_forgotten_by_its_undo(self) -> None:
+        for server in ("mastodon", "takahe"):
+            with self.subTest(server):
+                self.connect(server)
+                status_id, post = self.scanned(pictures=2)
+                first, second = post.images.order_by("pk")
+                actions.approve(first, text="A boat.", reviewer=self.reviewer)
+                publication = actions.publish_now(post, user=self.reviewer)
+                self.sandbox.fault("drop_alt", method="PUT")
+                meanwhile = at(Step.WRITTEN, lambda: actions.approve(second, text="A pier.", reviewer=self.reviewer))  # noqa: B023
+                self.assertEqual(publish_publication(publication.pk, at_step=meanwhile), Result.REFUSED)
+                publication.refresh_from_db()
+                requests.request_undo(publication, user=self.reviewer)
+                self.assertEqual(publish_publication(publication.pk), Result.UNDONE)
+
+                later = Publication.objects.open().get(post=post)
+                clear_attention(self.connection, self.reviewer)
+                result = publish_publication(later.pk)
+                later.refresh_from_db()
+                if result == Result.REFUSED:  # where ours was an edit, the post is not what the reviewer saw
+                    self.assertIn("edited after it was reviewed", later.error)
+                    requests.retry(later, user=self.reviewer)
+                    result = publish_publication(later.pk)
+                self.assertEqual(result, Result.POSTED)
+                self.assertEqual(self.alt_texts(status_id), ["", "A pier."])
 
 
 class LieTests(FamilyCase):
