@@ -13,10 +13,10 @@ HEADER = """\
 Written by `python manage.py document_platforms` from the profiles in `platforms/clients/`; do not edit. A test fails
 when it is out of date.
 
-Which family a server belongs to is found out when an account is connected and whenever the connection is tested:
-nodeinfo names the software, else the instance object does. What nobody has proven is only read, and its alt texts are
-shown to be copied by hand; so is a release candidate of the very version from which on writing is proven, and a version
-that is no number.
+Which family a server belongs to is found out when an account is connected, whenever the connection is tested, with each
+scan, and before a write when that was more than a day ago: nodeinfo names the software, else the instance object does.
+What nobody has proven is only read, and its alt texts are shown to be copied by hand; so is a release candidate of the
+very version from which on writing is proven, and a version that is no number.
 
 Whatever the family: the post is read before and after a change, everything that must stay is compared, and what was
 there before is kept, so that it can be undone. Posts with a poll are never touched.

@@ -111,6 +111,8 @@ class PlatformConnection(HoldsSecrets):
 
     software = models.CharField(_("software"), max_length=100, default="", db_default="", blank=True)
     software_version = models.CharField(_("version"), max_length=100, default="", db_default="", blank=True)
+    # When the server was last asked what it runs; empty where nobody knows.
+    detected_at = models.DateTimeField(_("software seen"), default=timezone.now, null=True, blank=True, editable=False)
     account_id = RemoteIdField(max_length=200, default="", db_default="", blank=True)
     scopes = models.CharField(max_length=500, default="", db_default="", blank=True)
     token_expires_at = models.DateTimeField(null=True, blank=True)

@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Callable
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from platforms import actions as platforms
 from platforms.clients.api import HeldBack
 from platforms.clients.base import CredentialsRefused, PlatformClient, PlatformRefused, PlatformUnavailable
+from platforms.looking import look_again
 from platforms.models import PlatformConnection
 from platforms.speaking import client_for
 from processing import lifecycle, scanning, stopping
@@ -82,6 +84,7 @@ def _scan(
 def _walk(
     task: CaptionGenerationTask, client_factory: ClientFactory, after_page: Callable[[], object], seconds: float
 ) -> scanning.Found:
+    look_again(task.platform_connection, since=task.started_at or timezone.now())
     client = client_factory(task.platform_connection)
     try:
         return scanning.scan(task, client, after_page=after_page, seconds=seconds)

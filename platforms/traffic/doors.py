@@ -31,9 +31,13 @@ def for_connection(connection: PlatformConnection, rates: RateHabits, *, person:
     )
 
 
-def for_host(url: str) -> Traffic:
-    """The traffic to the host of `url` for a worker, apart from the budget of any account."""
-    return Traffic(_host_of(url), everybodys(), counted_as="nobody", dependents=connections)
+def for_host(url: str, rates: RateHabits | None = None) -> Traffic:
+    """The traffic to the host of `url` for a worker, without a token.
+
+    Where the server counts by address, as `rates` say, it is the budget that the accounts share; else one of its own.
+    """
+    counted_as = ANONYMOUS if rates is not None and rates.counted_by == "address" else "nobody"
+    return Traffic(_host_of(url), everybodys(), counted_as=counted_as, dependents=connections)
 
 
 def for_person(url: str) -> Traffic:

@@ -7,9 +7,11 @@ import logging
 from collections.abc import Callable
 from enum import StrEnum
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from captions.models import Publication
+from platforms import looking
 from platforms.clients.base import (
     CredentialsRefused,
     PlatformClient,
@@ -68,6 +70,7 @@ def _attempt(publication: Publication, client_factory: ClientFactory, at_step: A
     undo = publication.status == Publication.Status.UNDOING
     attempt = None
     try:
+        looking.look_again(publication.platform_connection, since=timezone.now() - looking.VALID)
         client = client_factory(publication.platform_connection)
         attempt = Attempt(publication, client, at_step)
         try:
