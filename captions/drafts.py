@@ -129,17 +129,31 @@ def record_failure(
     )
 
 
-@transaction.atomic
+def withdraw_claimed(image_id: int, attempts: int, reason: str) -> bool:
+    """Nobody may have a draft of this image, which a worker holds; it stays undrafted, with the reason.
+
+    A later scan takes it up if it may. False, and nothing changed, if this attempt is not the latest.
+    """
+    return again_after_deadlock(lambda: _settle_undrafted(image_id, attempts, processing_error=reason, failures=0))
+
+
 def _give_up(image_id: int, attempts: int, reason: str, picture: Picture | None) -> bool:
+    values = {"processing_error": reason, **_picture_values(picture)}
+    return _settle_undrafted(image_id, attempts, status=Image.Status.ERROR, **values)
+
+
+@transaction.atomic
+def _settle_undrafted(image_id: int, attempts: int, *, status: str = Image.Status.PENDING, **values: Any) -> bool:
+    """An earlier draft awaits review again; without one the image has that status. Its post waits for it no more."""
     held = Image.objects.held(image_id, attempts)
     post_id = held.values_list("post_id", flat=True).first()
     if post_id is None:
         return False
     lock_post(post_id)
-    values = {"processing_error": reason, "next_attempt_at": None, **_picture_values(picture)}
+    values["next_attempt_at"] = None
     if held.exclude(generated_caption=None).exclude(generated_caption="").update(captioned_at=timezone.now(), **values):
         return True
-    if not held.update(status=Image.Status.ERROR, **values):
+    if not held.update(status=status, **values):
         return False
     settle_waiting_publications(post_id)
     return True

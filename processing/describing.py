@@ -16,6 +16,7 @@ from captions.actions import alt_text_limit
 from captions.drafts import Draft, Picture
 from captions.models import Image
 from platforms.traffic.traffic import Held
+from platforms.wanted import may_touch
 from processing import backoff, leases, outages, pictures
 from processing.engine_choice import EngineMisconfigured, current_chain
 from processing.engines import EngineAnswer, EngineRefused, EngineRequest, EngineUnavailable
@@ -33,6 +34,7 @@ RETRY_FIRST, RETRY_MOST, RETRY_FACTOR = timedelta(seconds=30), timedelta(hours=1
 
 class Result(StrEnum):
     NOT_DUE = "not due"
+    WITHDRAWN = "withdrawn"
     DRAFTED = "drafted"
     LATER = "later"
     ERROR = "error"
@@ -53,6 +55,8 @@ def caption_image(pk: int, *, engine: Describer | None = None) -> Result:
     image = drafts.claim(pk, leases.image_lease())
     if image is None:
         return Result.NOT_DUE
+    if image.platform_connection is not None and not may_touch(image.platform_connection, image.post.traits):
+        return _withdraw(image)
     if image.failures > FAILURES_MOST:
         ended = _("Working on this picture ended the worker %(count)d times.") % {"count": image.failures - 1}
         return _give_up(image, ended)
@@ -61,6 +65,14 @@ def caption_image(pk: int, *, engine: Describer | None = None) -> Result:
     except Exception:  # the outermost loop: a mistake of ours must be seen on the row, too
         logger.exception("image %s: unexpected error", pk)
         return _later(image, _("Something went wrong in Vedfolnir itself; the worker's log has the details."))
+
+
+def _withdraw(image: Image) -> Result:
+    """The owner closed such posts after the draft was asked for: no engine sees the picture."""
+    reason = _("By its visibility or a tag such as #noai, this post is one that the connection leaves out.")
+    logger.info("image %s: withdrawn: %s", image.pk, reason)
+    withdrawn = drafts.withdraw_claimed(image.pk, image.attempts, reason)
+    return Result.WITHDRAWN if withdrawn else Result.LEASE_LOST
 
 
 def _describe(image: Image, engine: Describer | None) -> Result:

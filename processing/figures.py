@@ -73,9 +73,11 @@ def next_retry(task_id: str, now: datetime) -> Image | None:
 
 
 def errors(task_id: str, limit: int = ERRORS_KEPT) -> list[Image]:
-    """The images of a task that came to nothing, with their posts, latest first."""
-    failed = Image.objects.filter(batch_id=task_id, status=Image.Status.ERROR)
-    return list(failed.select_related("post").order_by("-pk")[:limit])
+    """The images of a task that came to nothing, with their posts, latest first; then those that were withdrawn."""
+    failed = Q(status=Image.Status.ERROR)
+    withdrawn = Q(status=Image.Status.PENDING, captioned_at=None, next_attempt_at=None, processing_error__isnull=False)
+    found = Image.objects.filter(failed | withdrawn, batch_id=task_id).select_related("post")
+    return list(found.order_by("status", "-pk")[:limit])  # "error" comes before "pending"
 
 
 def noted_by_scan(posts: int, skipped: int, unreadable: Sequence[UnreadableStatus]) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from captions import drafts, ingest
-from captions.models import Image, Post
+from captions.models import Image
 from platforms.clients.base import PlatformClient, Status, UnreadableStatus
 from platforms.models import PlatformConnection
-from platforms.wanted import Traits, tags_of, takes, wants
+from platforms.wanted import takes, wants
 from processing import coverage, lifecycle, stopping
 from processing.coverage import Part
 from processing.figures import noted_by_scan, unreadable_posts
@@ -182,20 +182,11 @@ def _take_stored(task: CaptionGenerationTask, wishes: TaskSettings, found: Found
         if not rows:
             return
         last = rows[-1].pk
-        allowed = [image.pk for image in rows if takes(connection, _traits(image.post))]
+        allowed = [image.pk for image in rows if takes(connection, image.post.traits)]
         chosen, posts = _choose(task, wishes, allowed, wishes.max_posts_per_run - found.posts)
         again_after_deadlock(lambda chosen=chosen: _ask(task, wishes, chosen))  # type: ignore[misc]
         found.posts += posts
         found.images += len(chosen)
-
-
-def _traits(post: Post) -> Traits:
-    return Traits(
-        visibility=post.visibility,
-        is_reply=post.is_reply,
-        posted_at=post.posted_at,
-        tags=tags_of(post.tags.split(), f"{post.post_content or ''} {post.spoiler_text}"),
-    )
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.roles import Ability
 from platforms.models import PlatformConnection
+from platforms.wanted import Traits, tags_of
 from vedfolnir.lib.fields import RemoteIdField, delete_along
 from vedfolnir.lib.querysets import TouchingQuerySet
 
@@ -73,3 +74,13 @@ class Post(models.Model):
     def remote_id(self) -> str:
         """The id that the server knows the post by."""
         return self.full_post_id or self.post_id
+
+    @property
+    def traits(self) -> Traits:
+        """What the options of its connection ask of a post, as it was when last read."""
+        return Traits(
+            visibility=self.visibility,
+            is_reply=self.is_reply,
+            posted_at=self.posted_at,
+            tags=tags_of(self.tags.split(), f"{self.post_content or ''} {self.spoiler_text}"),
+        )

@@ -23,6 +23,10 @@ class CoverageCase(TasksCase):
     def post(self, days_ago: float, text: str = "A post.", **values: Any) -> str:
         return self.sandbox.add_status(text, created_at=timezone.now() - days_ago * DAY, **values)
 
+    def setUp(self) -> None:
+        super().setUp()
+        self.seen = 0
+
     def fill(self, count: int, *, from_days: float = 100.0) -> list[str]:
         """Posts on consecutive days, oldest first; the newest is `from_days` old."""
         return [self.post(from_days + count - number) for number in range(1, count + 1)]
@@ -40,10 +44,6 @@ class CoverageCase(TasksCase):
         asked = ["".join(parse_qs(one.query).get("max_id", [])) for one in self.sandbox.requests(path_prefix=path)]
         new, self.seen = asked[self.seen :], len(asked)
         return new
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.seen = 0
 
     def found(self) -> set[str]:
         return set(Image.objects.exclude(captioned_at=None).values_list("post__post_id", flat=True))

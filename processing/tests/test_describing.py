@@ -1,14 +1,18 @@
 from unittest import mock
 
 from django.test import override_settings
+from django.urls import reverse
 
 from captions import drafts
 from captions.drafts import Draft
 from captions.models import CaptionVersion, Image, Publication
+from platforms.models import PlatformConnection
 from processing import describing, leases
 from processing.describing import Result, caption_image
 from processing.engines import EngineRefused, EngineUnavailable
+from processing.models import CaptionGenerationTask, TaskStatus
 from processing.preparation import PictureRefused
+from processing.running import run_task
 from processing.tests import cast
 from processing.tests.tasks_case import FakeEngine, TasksCase, only_image
 
@@ -230,3 +234,58 @@ class FileTroubleTests(DescribingCase):
         assert Publication.objects.get().status == Publication.Status.WAITING
         caption_image(bad.pk, engine=failing(EngineRefused("No.")))
         assert Publication.objects.get().status == Publication.Status.QUEUED
+
+
+class ConsentTests(DescribingCase):
+    """What may be touched is asked again right before a picture goes to an engine."""
+
+    def closed(self, image: Image) -> None:
+        assert caption_image(image.pk, engine=self.engine) == Result.WITHDRAWN
+        assert self.engine.asked == []
+        image.refresh_from_db()
+        assert (image.status, image.captioned_at, image.next_attempt_at) == (Image.Status.PENDING, None, None)
+        assert "leaves out" in (image.processing_error or "")
+        assert image.failures == 0
+
+    def test_no_engine_sees_a_followers_only_post_after_its_owner_closed_them(self) -> None:
+        self.connection.include_private = True
+        self.connection.save()
+        image = self.found(visibility="private")
+        PlatformConnection.objects.update(include_private=False)
+        self.closed(image)
+
+    def test_no_engine_sees_a_post_with_a_tag_that_its_owner_keeps_out_by_now(self) -> None:
+        image = self.found(text="A storm. #weather")
+        PlatformConnection.objects.update(opt_out_tags="weather")
+        self.closed(image)
+
+    def test_the_task_ends_and_names_the_reason(self) -> None:
+        image = self.found(text="A storm. #weather")
+        PlatformConnection.objects.update(opt_out_tags="weather")
+        self.closed(image)
+        run_task(image.batch_id)
+        task = CaptionGenerationTask.objects.get(pk=image.batch_id)
+        assert task.status == TaskStatus.COMPLETED
+        self.client.force_login(self.owner)
+        self.assertContains(self.client.get(reverse("tasks:detail", args=[task.pk])), "leaves out")
+
+    def test_a_scan_takes_it_up_when_it_may_again(self) -> None:
+        image = self.found(text="A storm. #weather")
+        PlatformConnection.objects.update(opt_out_tags="weather")
+        self.closed(image)
+        run_task(image.batch_id)
+        PlatformConnection.objects.update(opt_out_tags="")
+        self.connection.refresh_from_db()
+        self.run_task(self.start())
+        assert caption_image(image.pk, engine=self.engine) == Result.DRAFTED
+
+    def test_an_earlier_draft_awaits_review_again(self) -> None:
+        image = self.found(text="A storm. #weather")
+        caption_image(image.pk, engine=self.engine)
+        run_task(image.batch_id)
+        self.run_task(self.start(reprocess_existing=True))
+        PlatformConnection.objects.update(opt_out_tags="weather")
+        assert caption_image(image.pk, engine=self.engine) == Result.WITHDRAWN
+        image.refresh_from_db()
+        assert image.captioned_at is not None
+        assert image.generated_caption
