@@ -50,13 +50,16 @@ def renew_if_due(connection: PlatformConnection) -> None:
         PlatformUnavailable: the token has ended, and was not renewed yet.
     """
     now = timezone.now()
-    if connection.renew_at is None or connection.renew_at > now:
+    if connection.renew_at is None:
+        return
+    if connection.renew_at > now:
+        _require_alive(connection, now)
         return
     lease = now + LEASE
     is_ours = PlatformConnection.objects.to_renew(now).filter(pk=connection.pk).update(renew_at=lease) == 1
     connection.refresh_from_db(fields=CREDENTIALS)
     if not is_ours:
-        _require_alive(connection, now, _("Its access is being renewed. Try again later."))
+        _require_alive(connection, now)
         return
     try:
         _renew(connection, lease)
@@ -105,6 +108,15 @@ def _settle(connection: PlatformConnection, lease: datetime, renew_at: datetime 
     connection.renew_at = renew_at
 
 
-def _require_alive(connection: PlatformConnection, now: datetime, reason: str) -> None:
-    if connection.token_expires_at is not None and connection.token_expires_at <= now:
+def _require_alive(connection: PlatformConnection, now: datetime, reason: str = "") -> None:
+    """Raises PlatformUnavailable for a token that has ended while another worker renews it, or the server does not."""
+    if not _has_ended(connection, now):
+        return
+    connection.refresh_from_db(fields=CREDENTIALS)  # it may have been renewed since the row was read
+    if _has_ended(connection, now):
+        reason = reason or _("The access to this account has ended and is being renewed. Try again later.")
         raise PlatformUnavailable(reason, retry_after=LEASE.total_seconds())
+
+
+def _has_ended(connection: PlatformConnection, now: datetime) -> bool:
+    return connection.token_expires_at is not None and connection.token_expires_at <= now

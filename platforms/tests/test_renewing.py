@@ -106,6 +106,35 @@ def test_who_comes_while_another_renews_goes_on_with_what_still_lives(
         renewing.renew_if_due(ended)
 
 
+def test_a_token_that_ended_is_not_used_while_another_worker_renews_it(connection: PlatformConnection) -> None:
+    make_due(connection, ends_in=-DAY)
+    PlatformConnection.objects.update(renew_at=timezone.now() + renewing.LEASE)
+    with pytest.raises(PlatformUnavailable, match="is being renewed") as refused:
+        client_for(PlatformConnection.objects.get())
+    assert refused.value.retry_after == renewing.LEASE.total_seconds()
+
+
+def test_a_token_that_ended_is_not_used_after_its_renewal_failed(
+    connection: PlatformConnection, sandbox: SandboxHandle
+) -> None:
+    make_due(connection, ends_in=-DAY)
+    sandbox.fault(500, path_prefix="/oauth/token", times=2)
+    for _attempt in range(2):
+        with pytest.raises(PlatformUnavailable):
+            client_for(PlatformConnection.objects.get())
+
+
+def test_who_read_the_row_before_it_was_renewed_goes_on_with_the_new_token(
+    connection: PlatformConnection, sandbox: SandboxHandle
+) -> None:
+    make_due(connection, ends_in=-DAY)
+    PlatformConnection.objects.update(renew_at=timezone.now() + renewing.LEASE)
+    early = PlatformConnection.objects.get()
+    renewing.renew_if_due(make_due(connection, ends_in=-DAY))
+    renewing.renew_if_due(early)
+    assert sandbox.is_valid(early.access_token)
+
+
 def test_a_refusal_needs_a_person(connection: PlatformConnection, sandbox: SandboxHandle) -> None:
     due = make_due(connection)
     due.refresh_token = "made-up"
