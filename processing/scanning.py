@@ -57,9 +57,8 @@ def scan(
     cursor = task.scan_cursor if walk.goes_on else ""
     until = monotonic() + seconds
     while walk.part is not Part.DONE:
-        if walk.part is Part.STORED:
-            _take_stored(task, wishes, found)
-        elif not _read(task, wishes, walk, found, _Reading(client, cursor, after_page, until)):
+        take = _take_stored if walk.part is Part.STORED else _read
+        if not take(task, wishes, walk, found, _Reading(client, cursor, after_page, until)):
             return found
         if found.posts >= wishes.max_posts_per_run:
             break
@@ -73,7 +72,7 @@ def scan(
 @dataclass(frozen=True)
 class _Reading:
     client: PlatformClient
-    cursor: str  # of the last post that was read; empty: begin at the first one
+    cursor: str  # the last post that was read, of stored ones the last image; empty: begin at the first one
     after_page: Callable[[], object]
     until: float  # of time.monotonic()
 
@@ -167,26 +166,34 @@ def _take(
     lifecycle.logger.debug("task %s: %s posts read, %s drafts asked for", task.pk, found.read, asked)
 
 
-def _take_stored(task: CaptionGenerationTask, wishes: TaskSettings, found: Found) -> None:
+def _take_stored(
+    task: CaptionGenerationTask, wishes: TaskSettings, walk: coverage.Walk, found: Found, reading: _Reading
+) -> bool:
     """Ask for the drafts of pictures that an earlier scan stored and that nobody has asked for, as many as wanted.
 
-    In the order in which scans came across them.
+    In the order in which scans came across them. False when its time is over and there may be more of them.
     """
     connection = task.platform_connection
     waiting = Image.objects.undrafted().filter(
         platform_connection=connection, next_attempt_at=None, is_decorative=False
     )
-    last = 0
+    last = int(reading.cursor or 0)
     while found.posts < wishes.max_posts_per_run:
         rows = list(waiting.filter(pk__gt=last).select_related("post").order_by("pk")[:STORED_AT_ONCE])
         if not rows:
-            return
+            return True
         last = rows[-1].pk
         allowed = [image.pk for image in rows if takes(connection, image.post.traits)]
         chosen, posts = _choose(task, wishes, allowed, wishes.max_posts_per_run - found.posts)
         again_after_deadlock(lambda chosen=chosen: _ask(task, wishes, chosen))  # type: ignore[misc]
         found.posts += posts
         found.images += len(chosen)
+        _keep(task, walk, found, str(last))
+        reading.after_page()
+        if monotonic() > reading.until:
+            return False
+        stopping.pause(0)
+    return True
 
 
 @transaction.atomic

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 from urllib.parse import parse_qs
 
 import pytest
@@ -11,6 +12,7 @@ from captions.models import Image
 from platforms import actions as platforms
 from platforms.forms import OptionsForm
 from platforms.models import PlatformConnection
+from processing import scanning, stopping
 from processing.actions import cancel_task
 from processing.models import CaptionGenerationTask, TaskStatus
 from processing.running import run_task
@@ -165,6 +167,48 @@ class InterruptedTests(CoverageCase):
 
         assert self.found() == set(posts)
         assert self.pages() == [""]
+
+    def stored(self, count: int) -> CaptionGenerationTask:
+        """A task that finds so many pictures, most of them in our own rows and a row at a time: the news overlap."""
+        self.fill(count)
+        self.scan(describe=False, max_posts_per_run=1000)
+        patched = mock.patch.object(scanning, "STORED_AT_ONCE", 1)
+        patched.start()
+        self.addCleanup(patched.stop)
+        return self.start(max_posts_per_run=1000)
+
+    def test_stored_pictures_are_taken_up_in_steps_too(self) -> None:
+        task, steps = self.stored(10), 0
+        while run_task(task.pk, seconds=0.0):
+            steps += 1
+            assert steps < 20
+        assert steps >= 5
+        assert Image.objects.filter(batch_id=task.pk, next_attempt_at__isnull=False).count() == 10
+        task.refresh_from_db()
+        assert task.images_found == 10
+
+    def test_the_describer_hears_of_stored_pictures_and_the_lease_is_renewed_with_each_lot(self) -> None:
+        task, leases = self.stored(10), []
+
+        def note() -> None:
+            task.refresh_from_db()
+            leases.append(task.next_attempt_at)
+
+        run_task(task.pk, after_page=note)
+        assert len(leases) >= 6
+        assert leases == sorted(set(leases))
+
+    def test_taking_up_stored_pictures_ends_with_the_process(self) -> None:
+        task = self.stored(10)
+        with mock.patch.object(stopping, "_asked") as asked:
+            asked.wait.return_value = True
+            assert not run_task(task.pk)
+        task.refresh_from_db()
+        assert task.scanned_at is None
+        assert task.next_attempt_at is not None
+        assert task.next_attempt_at <= timezone.now()
+        self.run_task(task)
+        assert Image.objects.filter(batch_id=task.pk).count() == 10
 
     def test_what_is_stored_and_not_wanted_any_more_is_left_alone(self) -> None:
         self.post(3, "A wood. #private_walk")
