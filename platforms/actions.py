@@ -266,12 +266,24 @@ def raise_attention(connection: PlatformConnection, reason: str | PlatformError)
     clears it, and is not covered by later reasons. Saying the same again changes nothing.
     """
     about = AttentionAbout.CREDENTIALS if isinstance(reason, CredentialsRefused) else AttentionAbout.OTHER
-    free = Q(attention=None) | Q(attention="") | Q(attention_about=AttentionAbout.CREDENTIALS)
-    rows = PlatformConnection.objects.filter(free, pk=connection.pk).exclude(attention=str(reason))
     with transaction.atomic():
-        if rows.update(attention=str(reason), attention_about=about):
+        row = _locked(connection)
+        if row is None:
+            return
+        is_free = not row.attention or row.attention_about == AttentionAbout.CREDENTIALS
+        if is_free and row.attention != str(reason):
+            row.attention, row.attention_about = str(reason), about
+            row.save(update_fields=["attention", "attention_about", "updated_at"])
             audit.record("platform_needs_attention", actor=None, entity=connection, reason=str(reason))
-    connection.refresh_from_db(fields=["attention", "attention_about"])
+    connection.attention, connection.attention_about = row.attention, row.attention_about
+
+
+def _locked(connection: PlatformConnection) -> PlatformConnection | None:
+    """The row as it is now, held until the transaction ends; None where it was removed.
+
+    Values are compared in Python then: MariaDB takes “cafe” and “café” for the same.
+    """
+    return PlatformConnection.objects.select_for_update().filter(pk=connection.pk).first()
 
 
 def clear_attention(connection: PlatformConnection, actor: User) -> None:
@@ -294,8 +306,9 @@ def set_options(connection: PlatformConnection, actor: User, **options: Any) -> 
     if not may_choose_posts(connection, actor):
         raise NotAllowed(_("Only the owner of a connection may choose which of its posts are scanned."))
     with transaction.atomic():
-        rows = PlatformConnection.objects.filter(pk=connection.pk)
-        if rows.exclude(**options).update(**options, **FORGET_SCANS):
+        row = _locked(connection)
+        if row is not None and any(getattr(row, name) != value for name, value in options.items()):
+            PlatformConnection.objects.filter(pk=row.pk).update(**options, **FORGET_SCANS)
             audit.record("platform_options_changed", actor=actor, entity=connection, **options)
     connection.refresh_from_db(fields=[*options, *FORGET_SCANS])
 

@@ -264,6 +264,20 @@ class TestAttention:
         actions.raise_attention(connection, "A post differs.")
         assert (connection.attention, connection.attention_about) == ("A post differs.", AttentionAbout.OTHER)
 
+    def test_a_reason_that_differs_in_an_accent_alone_is_another_one(self) -> None:
+        connection = make_connection(make_user())
+        for reason in ("Sign in at cafe.example.", "Sign in at café.example."):
+            actions.raise_attention(connection, CredentialsRefused(reason))
+        assert connection.attention == "Sign in at café.example."
+        actions.raise_attention(connection, CredentialsRefused("Sign in at café.example."))
+        assert len(audited("platform_needs_attention")) == 2
+
+    def test_a_connection_that_was_removed_needs_none(self) -> None:
+        connection = make_connection(make_user())
+        PlatformConnection.objects.all().delete()
+        actions.raise_attention(connection, "A post differs.")
+        assert audited("platform_needs_attention") == []
+
     def test_a_stranger_cannot_clear_it(self) -> None:
         connection = make_connection(make_user("alice"))
         actions.raise_attention(connection, "A post differs.")
@@ -278,6 +292,14 @@ class TestManaging:
         actions.set_options(connection, alice, include_private=True, include_direct=False, ignore_opt_out=True)
         assert (connection.include_private, connection.include_direct, connection.ignore_opt_out) == (True, False, True)
         assert audited("platform_options_changed")[0]["include_private"] is True
+
+    def test_options_that_differ_in_an_accent_or_a_capital_alone_are_stored(self) -> None:
+        alice = make_user()
+        connection = make_connection(alice)
+        for tags in ("cafe", "café", "Café", "Café"):
+            actions.set_options(connection, alice, opt_out_tags=tags)
+            assert PlatformConnection.objects.get().opt_out_tags == tags
+        assert [row["opt_out_tags"] for row in audited("platform_options_changed")] == ["cafe", "café", "Café"]
 
     def test_a_connection_can_rest(self) -> None:
         alice = make_user()
