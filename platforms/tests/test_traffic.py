@@ -80,13 +80,30 @@ def ask(
 
 class TestStores:
     def test_a_state_changes_only_where_it_is_still_as_it_was_read(self, world: World) -> None:
+        until = START + 60.5
         assert world.store.read("host a") == Row()
-        assert world.store.swap("host a", 0, Row(1, {"x": 1}), now=START, seconds=60)
-        assert not world.store.swap("host a", 0, Row(1, {"x": 2}), now=START, seconds=60)
-        assert not world.store.swap("host a", 2, Row(3, {"x": 2}), now=START, seconds=60)
-        assert world.store.swap("host a", 1, Row(2, {"x": 3}), now=START, seconds=60)
-        assert world.store.read("host a") == Row(2, {"x": 3})
+        assert world.store.swap("host a", 0, Row(1, {"x": 1}, until), now=START)
+        assert not world.store.swap("host a", 0, Row(1, {"x": 2}, until), now=START)
+        assert not world.store.swap("host a", 2, Row(3, {"x": 2}, until), now=START)
+        assert world.store.swap("host a", 1, Row(2, {"x": 3}, until), now=START)
+        assert world.store.read("host a") == Row(2, {"x": 3}, until)
         assert world.store.read("host b") == Row()
+
+    def test_what_has_expired_counts_for_nothing_and_is_replaced(self, world: World) -> None:
+        """Wherever the row itself is still there, as in the table until a new name comes."""
+        assert world.store.swap("host a", 0, Row(1, {"x": 1}, START + 60), now=START)
+        later, shared = START + 61, Shared(world.store)
+        assert shared.read("host a", START + 59) == {"x": 1}
+        assert shared.read("host a", later) == {}
+        shared.change("host a", later, lambda seen: ({"seen": seen}, None), lambda _state: 60)
+        assert shared.read("host a", later) == {"seen": {}}
+
+    def test_a_change_never_shortens_how_long_a_name_is_kept(self, world: World) -> None:
+        """So where one process still remembers what counts, the store cannot have given it up meanwhile."""
+        shared = Shared(world.store)
+        shared.change("host a", START, lambda _seen: ({"x": 1}, None), lambda _state: 3600)
+        shared.change("host a", START + 1, lambda _seen: ({}, None), lambda _state: 60)
+        assert world.store.read("host a").until == START + 3600
 
     def test_what_others_change_meanwhile_is_not_lost(self, world: World) -> None:
         ours, theirs = Shared(world.store), Shared(world.store)

@@ -21,16 +21,16 @@ class DatabaseStore:
 
     def read(self, name: str) -> Row:
         try:
-            found = TrafficState.objects.filter(name=name).values_list("version", "state").first()
+            found = TrafficState.objects.filter(name=name).values_list("version", "state", "expires_at").first()
         except (OperationalError, InterfaceError) as error:
             raise self._unavailable(error) from error
-        return Row(found[0], json.loads(found[1])) if found else NOTHING
+        return Row(found[0], json.loads(found[1]), found[2].timestamp()) if found else NOTHING
 
-    def swap(self, name: str, seen: int, row: Row, *, now: float, seconds: float) -> bool:
+    def swap(self, name: str, seen: int, row: Row, *, now: float) -> bool:
         values = {
             "version": row.version,
             "state": json.dumps(row.state),
-            "expires_at": datetime.fromtimestamp(now + seconds, UTC),
+            "expires_at": datetime.fromtimestamp(row.until, UTC),
         }
         try:
             if TrafficState.objects.filter(name=name, version=seen).update(**values):

@@ -1,6 +1,7 @@
 """Where the state of the traffic is kept: in Redis, in the database when embedded (`database`), else in this process.
 
 All three keep small JSON objects by name, each with a version, and change one only where it is still as it was read.
+They may drop a row that nobody needs any more, and need not: whoever reads looks at its `until`.
 """
 
 import json
@@ -18,11 +19,11 @@ PREFIX = "vedfolnir:traffic:"
 PATIENCE = 1.0  # seconds; a worker must not wait for a Redis that is gone
 REMEMBERED = 2000  # names in the memory of a process, before those that have expired are dropped
 
-# KEYS: name. ARGV: the version as it was read, the new one, the state, seconds to keep it.
+# KEYS: name. ARGV: the version as it was read, the new one, the state, until when it counts, seconds to keep it.
 SWAP = """
 if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'version', ARGV[2], 'state', ARGV[3])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('HSET', KEYS[1], 'version', ARGV[2], 'state', ARGV[3], 'until', ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[5])
 return 1
 """
 
@@ -33,10 +34,14 @@ class StoreUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Row:
-    """A state and its version, which grows with every change; version 0: there is none."""
+    """A state, its version, which grows with every change, and until when it counts, in seconds of the epoch.
+
+    Version 0: there is none.
+    """
 
     version: int = 0
     state: State = field(default_factory=dict)
+    until: float = 0.0
 
 
 NOTHING = Row()
@@ -48,10 +53,10 @@ class Store(Protocol):
     exact: bool
 
     def read(self, name: str) -> Row:
-        """What is kept under a name. Raises StoreUnavailable."""
+        """What is kept under a name, also when it does not count any more. Raises StoreUnavailable."""
 
-    def swap(self, name: str, seen: int, row: Row, *, now: float, seconds: float) -> bool:
-        """Keep `row` for at least so many `seconds`, if the version is still the one `seen`; False if it is not.
+    def swap(self, name: str, seen: int, row: Row, *, now: float) -> bool:
+        """Keep `row` for as long as it counts, if the version is still the one `seen`; False if it is not.
 
         Raises StoreUnavailable.
         """
@@ -63,40 +68,33 @@ class MemoryStore:
     exact = True
 
     def __init__(self) -> None:
-        self._rows: dict[str, tuple[Row, float]] = {}
+        self._rows: dict[str, Row] = {}
         self._lock = threading.Lock()
 
     def read(self, name: str) -> Row:
         with self._lock:
-            return self._rows.get(name, (NOTHING, 0.0))[0]
+            return self._rows.get(name, NOTHING)
 
-    def swap(self, name: str, seen: int, row: Row, *, now: float, seconds: float) -> bool:
+    def swap(self, name: str, seen: int, row: Row, *, now: float) -> bool:
         with self._lock:
-            if self._rows.get(name, (NOTHING, 0.0))[0].version != seen:
+            if self._rows.get(name, NOTHING).version != seen:
                 return False
-            self._keep(name, row, now, seconds)
+            self._keep(name, row, now)
             return True
 
-    def put(self, name: str, row: Row, *, now: float, seconds: float) -> None:
-        """Keep `row`, whatever was there, unless that is newer."""
+    def put(self, name: str, row: Row, *, now: float) -> None:
+        """Keep `row`, whatever was there."""
         with self._lock:
-            if self._rows.get(name, (NOTHING, 0.0))[0].version < row.version:
-                self._keep(name, row, now, seconds)
-
-    def newest(self, name: str, now: float) -> Row:
-        """What is kept and has not expired."""
-        with self._lock:
-            row, expires_at = self._rows.get(name, (NOTHING, 0.0))
-            return row if expires_at > now else NOTHING
+            self._keep(name, row, now)
 
     def clear(self) -> None:
         with self._lock:
             self._rows.clear()
 
-    def _keep(self, name: str, row: Row, now: float, seconds: float) -> None:
-        if len(self._rows) >= REMEMBERED:
-            self._rows = {each: kept for each, kept in self._rows.items() if kept[1] > now}
-        self._rows[name] = (row, now + seconds)
+    def _keep(self, name: str, row: Row, now: float) -> None:
+        if len(self._rows) >= REMEMBERED and name not in self._rows:
+            self._rows = {each: kept for each, kept in self._rows.items() if kept.until > now}
+        self._rows[name] = row
 
 
 class RedisStore:
@@ -112,13 +110,15 @@ class RedisStore:
 
     def read(self, name: str) -> Row:
         try:
-            version, state = cast("Sequence[str | None]", self._client.hmget(PREFIX + name, ["version", "state"]))
+            fields = cast("Sequence[str | None]", self._client.hmget(PREFIX + name, ["version", "state", "until"]))
         except RedisError as error:
             raise StoreUnavailable(str(error)) from error
-        return Row(int(version), json.loads(state)) if version and state else NOTHING
+        version, state, until = fields
+        return Row(int(version), json.loads(state), float(until)) if version and state and until else NOTHING
 
-    def swap(self, name: str, seen: int, row: Row, *, now: float, seconds: float) -> bool:
-        values: list[str | int] = [str(seen), str(row.version), json.dumps(row.state), int(seconds) + 1]
+    def swap(self, name: str, seen: int, row: Row, *, now: float) -> bool:
+        seconds = max(0, int(row.until - now)) + 1
+        values: list[str | int] = [str(seen), str(row.version), json.dumps(row.state), repr(row.until), seconds]
         try:
             return bool(self._swap(keys=[PREFIX + name], args=values))
         except RedisError as error:

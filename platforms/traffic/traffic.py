@@ -179,7 +179,7 @@ class Traffic:
             changed = budget.refused(state, now, ticket.id, ticket.kind, window, wish)
             return changed, budget.wait_of(changed, now, ticket.kind, pace=self._pace)
 
-        wait = self._change_budget(now, refuse)
+        wait = self._change_budget(now, refuse, told=True)
         if self._by_address:
             self._tell(now, wait)
         return max(wait, wish or 0.0)
@@ -195,20 +195,26 @@ class Traffic:
         self._tell(now, self._change_host(fail))
 
     def _pause_host(self, now: float, seconds: float) -> None:
-        self._change_host(lambda state: (breaker.asked_to_wait(state, now, seconds), None))
+        self._change_host(lambda state: (breaker.asked_to_wait(state, now, seconds), None), told=True)
         self._tell(now, seconds)
 
     def _tell(self, now: float, seconds: float) -> None:
         if seconds and self._dependents:
             self._dependents.pause(self.host, now + seconds)
 
-    def _change_host(self, change: Callable[[breaker.State], tuple[breaker.State, Result]]) -> Result:
+    def _change_host(
+        self, change: Callable[[breaker.State], tuple[breaker.State, Result]], *, told: bool = False
+    ) -> Result:
         now = self._now()
-        return self._shared.change(self._host_name, now, change, lambda state: breaker.useful_for(state, now))
-
-    def _change_budget(self, now: float, change: Callable[[budget.State], tuple[budget.State, float]]) -> float:
         return self._shared.change(
-            self._budget_name, now, change, lambda state: budget.useful_for(state, now, self._pace)
+            self._host_name, now, change, lambda state: breaker.useful_for(state, now), told=told
+        )
+
+    def _change_budget(
+        self, now: float, change: Callable[[budget.State], tuple[budget.State, float]], *, told: bool = False
+    ) -> float:
+        return self._shared.change(
+            self._budget_name, now, change, lambda state: budget.useful_for(state, now, self._pace), told=told
         )
 
     def _held_by_host(self, now: float, wait: float) -> Held:
