@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST = 24 * 3600.0  # seconds; no server makes us wait longer
+SHORTEST = 1.0  # seconds; a refusal that may be tried again sooner, or since a while ago, says nothing of when
 
 EPOCH_FROM = 1_000_000_000  # a smaller number is a count of seconds
 _SECONDS = re.compile(r"(?:^|,)\s*([0-9]{1,10})\s*(?:,|$)")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from platforms.traffic import breaker, budget
 from platforms.traffic.budget import READ, Pace
-from platforms.traffic.headers import budget_returns_in, retry_after, window_of
+from platforms.traffic.headers import SHORTEST, budget_returns_in, retry_after, window_of
 from platforms.traffic.shared import Shared
 from platforms.traffic.stores import MemoryStore
 
@@ -66,8 +66,8 @@ class Traffic:
     """The requests of one budget (`counted_as`: a token, an account or our address) to one host.
 
     What is `asked_for` tells apart what may fail each for itself: a server whose files cannot be had answers all the
-    same. `person` marks requests that somebody waits for: they go out whatever is known, and what they find replaces
-    it. `dependents` are told what concerns all requests to the host. `now` is seconds of the epoch.
+    same. `person` marks requests that somebody waits for: they go out whatever is known, and what they find of the
+    host, and of the budget that they are counted in, replaces it. `dependents` are told what concerns all requests to the host. `now` is seconds of the epoch.
     """
 
     def __init__(
@@ -108,13 +108,12 @@ class Traffic:
         """An answer came. Returns the seconds after which to try again where it says so, or where we know better."""
         now = self._now()
         wish = retry_after(headers)
-        if status >= 500 and wish is None:
-            self._land(ticket, now)
-            self._failed(ticket, now)
-            return None
         if status >= 500:
             self._land(ticket, now)
-            self._pause_host(now, wish or 0.0)
+            if wish is None or wish < SHORTEST:
+                self._failed(ticket, now)
+                return None
+            self._pause_host(now, wish)
             return wish
         was_held = self._change_host(
             lambda state: (
