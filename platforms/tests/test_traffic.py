@@ -253,7 +253,12 @@ class TestRefusals:
             ({"Retry-After": "30, Sat, 21 Nov 2026 12:01:00 GMT"}, 30),
             (budget(0, 300, 200), 200),
             ({**budget(0, 300, 200), "Retry-After": "250"}, 250),
+            ({"Retry-After": "0", **budget(0, 300, 200)}, 200),
             ({}, 60),
+            ({"Retry-After": "0"}, 60),
+            ({"Date": "Sat, 21 Nov 2026 12:00:00 GMT", "Retry-After": "Sat, 21 Nov 2026 11:59:00 GMT"}, 60),
+            (budget(0, 300, 0), 60),
+            ({**budget(0), "X-RateLimit-Reset": "2020-01-01T00:00:00Z"}, 60),
         ],
     )
     def test_after_429_all_workers_wait_as_long_as_the_server_says(
@@ -264,14 +269,17 @@ class TestRefusals:
         world.clock.now += waits + 1
         assert wait_of(world.worker()) == 0
 
-    def test_without_a_word_they_wait_twice_as_long_each_time_up_to_half_an_hour(self, world: World) -> None:
+    @pytest.mark.parametrize("headers", [{}, {"Retry-After": "0"}, budget(0, 300, 0)])
+    def test_without_a_useful_word_they_wait_twice_as_long_each_time_up_to_half_an_hour(
+        self, world: World, headers: dict[str, str]
+    ) -> None:
         waits = []
         for _number in range(7):
-            waits.append(ask(world.worker(), 429))
+            waits.append(ask(world.worker(), 429, headers))
             world.clock.now += (waits[-1] or 0) + 1
         assert waits == [60, 120, 240, 480, 960, 1800, 1800]
         ask(world.worker())
-        assert ask(world.worker(), 429) == 60
+        assert ask(world.worker(), 429, headers) == 60
 
     def test_refusals_of_requests_under_way_together_count_once(self, world: World) -> None:
         worker = world.worker()
@@ -328,6 +336,14 @@ class TestBreaker:
                 worker.failed(ticket)
             else:
                 worker.answered(ticket, 502, {})
+
+    @pytest.mark.parametrize("wish", ["0", "Sat, 21 Nov 2020 12:00:00 GMT"])
+    def test_a_server_that_fails_and_wants_to_be_asked_at_once_for_ever_is_left_alone(
+        self, world: World, wish: str
+    ) -> None:
+        for _number in range(TRIPS):
+            assert ask(world.worker(), 503, {"Retry-After": wish}) is None
+        assert wait_of(world.worker()) == pytest.approx(OPEN)
 
     def test_ten_failures_in_a_row_by_any_workers_close_the_way_for_all(self, world: World) -> None:
         self.fail(world, TRIPS - 1)

@@ -1,8 +1,8 @@
 """What a server allows one token (or address, or user): its budget as functions of its state.
 
 State: `windows` (what the server said: {limit, remaining, until, said, kinds}), `flying` ([ticket, since] of requests
-without an answer yet), `paused` (after 429), `strikes` (429 in a row without a word of how long), `writes` ([bucket,
-count] of the requests that change something). Moments are seconds of the epoch.
+without an answer yet), `paused` (after 429), `strikes` (429 in a row without a useful word of how long), `writes`
+([bucket, count] of the requests that change something). Moments are seconds of the epoch.
 
 A server may count several budgets at once (Mastodon: all requests, pages of lists, edits) and shows the nearest one;
 its end tells them apart. A budget binds only the kinds of request that were seen to come from it.
@@ -11,7 +11,7 @@ its end tells them apart. A budget binds only the kinds of request that were see
 from dataclasses import dataclass
 from typing import Any
 
-from platforms.traffic.headers import Window
+from platforms.traffic.headers import SHORTEST, Window
 
 State = dict[str, Any]
 
@@ -82,14 +82,16 @@ def note(
 def refused(state: State, now: float, ticket: str, kind: str, window: Window | None, seconds: float | None) -> State:
     """The state after 429; `seconds` is how long the server wants to be left alone, None where it does not say.
 
-    Where it says which budget is used up, only the requests that come from that one wait.
+    Where it says which budget is used up, only the requests that come from that one wait. "At once" is no answer: that
+    is when it has just refused.
     """
     changed = land(state, ticket)
-    if window is not None and window.resets_in is not None and seconds is not None:
-        used_up = Window(0, window.limit, max(window.resets_in, seconds))
-        return {**changed, "windows": _merged(state, now, kind, used_up)}
-    if seconds is not None:
-        return {**changed, "paused": max(now + seconds, float(state.get("paused", 0.0)))}
+    resets_in = window.resets_in if window is not None else None
+    wait = max(seconds or 0.0, resets_in or 0.0)
+    if window is not None and resets_in is not None and wait >= SHORTEST:
+        return {**changed, "windows": _merged(state, now, kind, Window(0, window.limit, wait))}
+    if wait >= SHORTEST:
+        return {**changed, "paused": max(now + wait, float(state.get("paused", 0.0)))}
     if float(state.get("paused", 0.0)) > now:
         return changed  # several were under way: one refusal
     strikes = int(state.get("strikes", 0))
