@@ -276,6 +276,8 @@ def _after_approval(image: Image, decision: actions.Decision) -> str:
     connection = image.platform_connection
     if why := why_by_hand(image):
         return _("Approved. Copy the text below and add it by hand. %(why)s") % {"why": why}
+    if connection is not None and connection.is_stopped_elsewhere():
+        return _("Approved. Nothing is published to this account before somebody has looked at what went wrong there.")
     if connection is not None and (not connection.is_active or connection.attention):
         return _("Approved. Nothing is published before somebody has looked after the connection “%(name)s”.") % {
             "name": connection.name

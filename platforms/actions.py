@@ -260,10 +260,11 @@ def renew(connection: PlatformConnection) -> None:
 
 
 def raise_attention(connection: PlatformConnection, reason: str | PlatformError) -> None:
-    """Hold back what is to be written to this account until a person has looked.
+    """Hold back what is to be written until a person has looked.
 
-    Given CredentialsRefused, a new token or a test that goes well settles it; anything else stays until somebody
-    clears it, and is not covered by later reasons. Saying the same again changes nothing.
+    Given CredentialsRefused, that is by this connection, and a new token or a test that goes well settles it. Anything
+    else stops all connections to the account (`of_stopped_accounts`), stays until somebody clears it here, where it is
+    told, and is not covered by later reasons. Saying the same again changes nothing.
     """
     about = AttentionAbout.CREDENTIALS if isinstance(reason, CredentialsRefused) else AttentionAbout.OTHER
     with transaction.atomic():
@@ -287,7 +288,7 @@ def _locked(connection: PlatformConnection) -> PlatformConnection | None:
 
 
 def clear_attention(connection: PlatformConnection, actor: User) -> None:
-    """Somebody has looked and lets the work go on. Raises NotAllowed."""
+    """Somebody has looked and lets the work go on, by the other connections to the account, too. Raises NotAllowed."""
     _require_manager(connection, actor)
     rows = PlatformConnection.objects.filter(pk=connection.pk).exclude(attention=None).exclude(attention="")
     with transaction.atomic():

@@ -68,6 +68,21 @@ class PlatformConnectionQuerySet(  # type: ignore[override]  # each base has an 
             return self.filter(pk=pk)
         return self.filter(instance_url=known[0], account_id=known[1])
 
+    def needing_a_person(self) -> Self:
+        """Those where something went wrong that no new token settles."""
+        quiet = models.Q(attention=None) | models.Q(attention="") | models.Q(attention_about=AttentionAbout.CREDENTIALS)
+        return self.exclude(quiet)
+
+    def of_stopped_accounts(self) -> Self:
+        """Those to accounts that are not written to until a person has looked: something went wrong there.
+
+        The connection by which it did needs attention; all others to the same account are stopped with it.
+        """
+        alarmed = PlatformConnection.objects.needing_a_person().exclude(account_id="")
+        same = alarmed.filter(instance_url=models.OuterRef("instance_url"), account_id=models.OuterRef("account_id"))
+        # The ids alone first: few are alarmed, and many accounts may be at one instance.
+        return self.filter(models.Exists(same), account_id__in=alarmed.values("account_id"))
+
 
 class PlatformApp(HoldsSecrets):
     """Vedfolnir as an OAuth client of one instance: registered there once for each address it comes back to."""
@@ -168,6 +183,13 @@ class PlatformConnection(HoldsSecrets):
     def address(self) -> str:
         """`@name@host`, as people write it."""
         return f"@{self.username}@{self.instance_url.partition('://')[2]}"
+
+    def is_stopped_elsewhere(self) -> bool:
+        """Whether something went wrong by another connection to the account, so that this one writes nothing either.
+
+        What it was is for those to know who see that connection.
+        """
+        return not self.attention and PlatformConnection.objects.of_stopped_accounts().filter(pk=self.pk).exists()
 
 
 SIGN_IN_LASTS = timedelta(minutes=10)

@@ -85,6 +85,16 @@ def undoable_panel(request: HttpRequest, connection: PlatformConnection) -> Safe
     return render_to_string("processing/undoable_panel.html", {"publications": latest}, request)
 
 
+def stopped_panel(request: HttpRequest, connection: PlatformConnection) -> SafeString | None:
+    """On a connection's page: that nothing is written because of what happened by another one to the same account.
+
+    It says no more than that: posts, words and people of the other connection are not for everybody who sees this one.
+    """
+    if not connection.is_stopped_elsewhere():
+        return None
+    return render_to_string("processing/stopped_panel.html", {}, request)
+
+
 @require_POST
 @login_required
 def retry(request: HttpRequest, pk: int) -> HttpResponse:

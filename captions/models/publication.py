@@ -33,13 +33,15 @@ class PublicationQuerySet(TouchingQuerySet["Publication"]):
     def due(self, now: datetime | None = None) -> Self:
         """What a worker may take now: not held by another, on an active connection whose server did not ask to wait.
 
-        A connection that needs attention holds back what is to be written, not what a person wants undone.
+        A connection that needs attention holds back what is to be written, not what a person wants undone; what went
+        wrong by one connection holds it back by all connections to that account.
         """
         now = now or timezone.now()
         active = PlatformConnection.objects.filter(is_active=True).filter(
             Q(paused_until=None) | Q(paused_until__lte=now)
         )
-        works = active.filter(Q(attention=None) | Q(attention=""))
+        stopped = PlatformConnection.objects.of_stopped_accounts()
+        works = active.filter(Q(attention=None) | Q(attention="")).exclude(pk__in=stopped.values("pk"))
         ready = Q(status=Publication.Status.QUEUED, platform_connection__in=works) | Q(
             status=Publication.Status.UNDOING, platform_connection__in=active
         )

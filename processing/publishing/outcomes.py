@@ -74,8 +74,16 @@ def refuse(publication: Publication, reason: str) -> None:
 
 
 def alarm(publication: Publication, base: Snapshot, after: Snapshot, found: list[str]) -> None:
-    """The server did not do what it was asked: stop this account's queue until a person has looked."""
+    """The server did not do what it was asked: stop this account's queue until a person has looked.
+
+    The queue is stopped first: as soon as this publication lets go, another worker may take the account's next one.
+    """
     reason = _("After the alt texts were sent, the post is not as it should be: %(found)s") % {"found": " ".join(found)}
+    notice = _(
+        "Publishing is stopped: after alt texts were sent to %(url)s something else had changed, or the alt texts "
+        "are not there. Look at the publication, undo it if need be, and then clear this notice."
+    )
+    raise_attention(publication.platform_connection, notice % {"url": publication.post.post_url})
     with transaction.atomic():
         lock_post(publication.post_id)
         status = _status_after_trouble(publication)
@@ -83,11 +91,6 @@ def alarm(publication: Publication, base: Snapshot, after: Snapshot, found: list
         remember_post(publication.post, after)
         _was_edited_by_us(publication, base, after, after.status.edited_at)
         audit.record("publication_alarm", actor=None, entity=publication, found=found)
-    notice = _(
-        "Publishing is stopped: after alt texts were sent to %(url)s something else had changed, or the alt texts "
-        "are not there. Look at the publication, undo it if need be, and then clear this notice."
-    )
-    raise_attention(publication.platform_connection, notice % {"url": publication.post.post_url})
     logger.error("publication %s: alarm: %s", publication.pk, reason)
 
 

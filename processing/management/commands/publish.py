@@ -6,8 +6,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from captions.models import Publication, PublicationQuerySet
+from platforms.clients.base import Capabilities
 from platforms.lookup import ConnectionNotFound, find_connection
 from platforms.models import PlatformConnection
+from platforms.speaking import capabilities_for
 from processing.publishing import Result, publish_publication
 
 
@@ -33,16 +35,17 @@ class Command(BaseCommand):
         if reason := _why_nothing_can_be_written(found):
             raise CommandError(f"{reason} {work.count()} posts wait for that.")
         if dry_run:
-            self._say_what_would_be_done(work)
+            self._say_what_would_be_done(work, capabilities_for(found))
             return
         results = self._publish(work)
         if failed := results[Result.REFUSED] + self._say_what_is_left(work, found):
             raise CommandError(f"{failed} of {results.total()} could not be written; the reasons stand above.")
 
-    def _say_what_would_be_done(self, work: PublicationQuerySet) -> None:
+    def _say_what_would_be_done(self, work: PublicationQuerySet, able: Capabilities) -> None:
         for publication in work.due().select_related("post"):
             verb = "undo" if publication.status == Publication.Status.UNDOING else "write to"
-            self.stdout.write(f"{publication.pk}: would {verb} {publication.post.post_url}")
+            line = f"{publication.pk}: would {verb} {publication.post.post_url}"
+            self.stdout.write(line if able.can_write else line.replace("would", "could not", 1) + f": {able.reason}")
 
     def _publish(self, work: PublicationQuerySet) -> Counter[Result]:
         results: Counter[Result] = Counter()
@@ -71,7 +74,18 @@ class Command(BaseCommand):
 def _why_nothing_can_be_written(connection: PlatformConnection) -> str:
     if not connection.is_active:
         return f"{connection} is switched off."
-    return f"Publishing for {connection} is stopped: {connection.attention}" if connection.attention else ""
+    if connection.attention:
+        return f"Publishing for {connection} is stopped: {connection.attention}"
+    return _stopped_elsewhere(connection)
+
+
+def _stopped_elsewhere(connection: PlatformConnection) -> str:
+    """An operator may know by which connections the account was stopped."""
+    if not connection.is_stopped_elsewhere():
+        return ""
+    alarmed = PlatformConnection.objects.of_same_account(connection.pk).needing_a_person().order_by("pk")
+    names = ", ".join(f"{one} ({one.pk})" for one in alarmed)
+    return f"Publishing to {connection.address} is stopped: something went wrong by another connection to it: {names}."
 
 
 def _when(publication: Publication, connection: PlatformConnection) -> str:
