@@ -3,8 +3,10 @@
 Their reasons are sentences for the person who looks after the connection, without secrets.
 """
 
+import math
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -12,10 +14,17 @@ from urllib.parse import urljoin, urlsplit
 
 from django.utils.translation import gettext as _
 
-from platforms.clients.base import CredentialsRefused, PlatformError, PlatformRefused, PlatformUnavailable
+from platforms.clients.base import CredentialsRefused, NotSent, PlatformError, PlatformRefused, PlatformUnavailable
 from platforms.traffic.budget import PAGE, READ, WRITE
 from platforms.traffic.traffic import Held, Ticket, Traffic, private
-from vedfolnir.lib.outbound import HttpClient, OutboundRefused, OutboundUnavailable, Response, Timeout
+from vedfolnir.lib.outbound import (
+    HttpClient,
+    OutboundRefused,
+    OutboundTooLate,
+    OutboundUnavailable,
+    Response,
+    Timeout,
+)
 from vedfolnir.lib.text import clean_line
 from vedfolnir.lib.wording import reason_of
 
@@ -25,8 +34,8 @@ DEFAULT_TIMEOUT = Timeout()
 PAGING = frozenset({"max_id", "min_id", "since_id", "page"})  # Mastodon counts requests with them apart
 
 
-class HeldBack(PlatformUnavailable):
-    """Nothing was sent: the server asked to be left alone, its budget is used up, or it does not answer."""
+class HeldBack(NotSent):
+    """The server asked to be left alone, its budget is used up, or it does not answer."""
 
 
 class NotFound(PlatformRefused):
@@ -106,6 +115,7 @@ class Api:
         bad_token_pages: Collection[int] = (),
         gone_page: str = "",
         from_reserve: bool = False,
+        just_before: Callable[[], float | None] | None = None,
     ) -> Answer:
         """Send one request and return its JSON.
 
@@ -113,13 +123,16 @@ class Api:
         token is not accepted, `bad_token_pages` those that mean so where a web page comes with them; `gone_page` is
         what stands in the server's own page of status 404, while another one may be a proxy's; `from_reserve` lets a
         request pass that finishes what was begun although the server's budget for us is nearly used up.
+        `just_before` is called when nothing is left but to send it, and may say after which moment (of
+        `vedfolnir.lib.clock`) nothing of it may be sent any more; what it raises goes through.
 
         Raises:
-            PlatformUnavailable: the network, 408, 429, 5xx; HeldBack where it was not even sent.
+            PlatformUnavailable: the network, 408, 429, 5xx; NotSent where it was not even sent.
             CredentialsRefused, NotFound, PlatformRefused: every other answer that is not JSON of status 2xx.
         """
         ticket = self._enter(_kind(method, params), from_reserve)
-        response = self._send(ticket, method, path, params, json)
+        not_after = self._ready(ticket, just_before)
+        response = self._send(ticket, method, path, params, json, not_after=not_after)
         wait = self._traffic.answered(ticket, response.status, response.headers)
         if not 200 <= response.status < 300:
             if response.status in bad_token_pages and "html" in response.content_type:
@@ -140,6 +153,15 @@ class Api:
         except Held as error:
             raise HeldBack(error.reason, retry_after=error.seconds) from error
 
+    def _ready(self, ticket: Ticket, just_before: Callable[[], float | None] | None) -> float:
+        if just_before is None:
+            return math.inf
+        with ExitStack() as unless_ready:
+            unless_ready.callback(self._traffic.let_go, ticket)
+            not_after = just_before()
+            unless_ready.pop_all()
+        return math.inf if not_after is None else not_after
+
     def _send(
         self,
         ticket: Ticket,
@@ -148,9 +170,13 @@ class Api:
         params: Mapping[str, str] | None,
         json: Any,
         form: Mapping[str, str] | None = None,
+        not_after: float = math.inf,
     ) -> Response:
         try:
-            return self._http.request(method, path, params=params, json=json, form=form)
+            return self._http.request(method, path, params=params, json=json, form=form, not_after=not_after)
+        except OutboundTooLate as error:
+            self._traffic.let_go(ticket)
+            raise NotSent(reason_of(error)) from error
         except OutboundUnavailable as error:
             self._traffic.failed(ticket)
             raise PlatformUnavailable(reason_of(error)) from error

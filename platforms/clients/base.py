@@ -23,6 +23,10 @@ class PlatformUnavailable(PlatformError):
         self.retry_after = retry_after
 
 
+class NotSent(PlatformUnavailable):
+    """The request did not go out, so that nothing can have come of it."""
+
+
 class PlatformRefused(PlatformError):
     """A person must look: trying again changes nothing."""
 
@@ -90,7 +94,7 @@ class Status:
     attachments: tuple[Attachment, ...] = ()
     quote_approval: Mapping[str, Any] | None = None
     interaction_policy: Mapping[str, Any] | None = None  # GoToSocial: who may like, reply and boost
-    quoted_id: str | None = None  # the post that this one quotes
+    quoted_id: str | None = None  # the post that this one quotes; "" where it quotes one that is not named (yet)
     emojis: tuple[str, ...] = ()  # short codes of the server's own emojis that are shown
     local_only: bool | None = None  # GoToSocial, glitch-soc, Hometown: never sent to other servers
 
@@ -142,6 +146,11 @@ class PastVersion:
     alt_texts: Mapping[str, str | None]  # by attachment id, in the order of the post
 
 
+# Called before each request that may change something; may return a moment (of `vedfolnir.lib.clock`), after which
+# nothing of the request may be sent any more.
+BeforeEach = Callable[[], float | None]
+
+
 def nothing() -> None:
     """What is done before each request when nobody asks for anything."""
 
@@ -188,9 +197,7 @@ class PlatformClient(Protocol):
     def history(self, status_id: str) -> Sequence[PastVersion] | None:
         """Every version of the post, oldest first, the present one last; None where the server keeps none."""
 
-    def write_alt_texts(
-        self, before: Snapshot, texts: Mapping[str, str], *, before_each: Callable[[], None] = nothing
-    ) -> None:
+    def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str], *, before_each: BeforeEach = nothing) -> None:
         """Give attachments (by id) their alt texts and keep everything else of `before`.
 
         At most one edit of the post. Where `capabilities.way` is MEDIA it is one request for each picture whose text is
@@ -198,8 +205,9 @@ class PlatformClient(Protocol):
 
         An empty text takes an alt text away (the server then says null).
 
-        `before_each` is called right before every request that may change something, so that a worker whose time is
-        over sends nothing more; whatever it raises goes through.
+        `before_each` is called right before every request that may change something, when nothing else is left to be
+        waited for, and its moment is looked at once more before bytes go out (NotSent): so a worker whose time is
+        over sends nothing more. Whatever it raises goes through.
 
         Raises PlatformRefused without having sent anything where the family or the post does not allow it. Any other
         failure may come after the edit was done (an answer that got lost): take a snapshot and look.

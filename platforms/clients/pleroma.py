@@ -5,14 +5,14 @@ Akkoma, its fork, is read like it and never written to: its edit sets the langua
 api_spec/operations/status_operation.ex, `update_request`. Neither can be run here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from platforms.clients.api import NotFound
-from platforms.clients.base import Attachment, PlatformRefused, Snapshot
+from platforms.clients.base import Attachment, BeforeEach, PlatformRefused, Snapshot
 from platforms.clients.editing import Body, require_named_mentions
 from platforms.clients.entities import Fields
 from platforms.clients.profile import Paging, Profile, RateHabits, Way, Writing
@@ -76,14 +76,12 @@ class PleromaClient(Writer):
             )
         require_named_mentions(before)
 
-    def _write(self, before: Snapshot, texts: Mapping[str, str], before_each: Callable[[], None]) -> None:
+    def _write(self, before: Snapshot, texts: Mapping[str, str], before_each: BeforeEach) -> None:
         wanted = {one.id: texts.get(one.id, one.description or "") for one in before.status.attachments}
         uploaded = {one.id: self._uploaded(one) for one in before.status.attachments}
         for attachment_id, text in wanted.items():
             if not self.same_text(text, uploaded[attachment_id]):
-                before_each()
-                self._begin(before.status.id)
-                self._put_one(attachment_id, text)
+                self._put_one(before, attachment_id, text, before_each)
         self._edit(before, self._body(before, texts), before_each)
 
     def _uploaded(self, attachment: Attachment) -> str | None:

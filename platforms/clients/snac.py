@@ -5,7 +5,7 @@ versions were run, from Debian's packages; platforms/tests/test_real_snac.py doe
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -105,6 +105,6 @@ class SnacClient(Writer):
             attributes["description"] = attributes["description"] or ""  # as it says it itself; never null
         return body
 
-    def _edit(self, before: Snapshot, body: Body, before_each: Callable[[], None]) -> None:
+    def _begin(self, status_id: str) -> None:
+        super()._begin(status_id)
         self._api.forget_connections()  # a kept one may be dead, and an edit is not sent twice
-        super()._edit(before, body, before_each)

@@ -1,9 +1,9 @@
 """Every server whose way of editing is not proven: read like the others, never written."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Never
 
-from platforms.clients.base import PlatformRefused, Snapshot, nothing
+from platforms.clients.base import BeforeEach, PlatformRefused, Snapshot, nothing
 from platforms.clients.profile import Profile
 from platforms.clients.reading import Reader
 
@@ -28,7 +28,7 @@ class UnknownClient(Reader):
         raise PlatformRefused(self.capabilities.reason)
 
     def write_alt_texts(
-        self, before: Snapshot, texts: Mapping[str, str], *, before_each: Callable[[], None] = nothing
+        self, before: Snapshot, texts: Mapping[str, str], *, before_each: BeforeEach = nothing
     ) -> Never:
         """Raise PlatformRefused with the reason that `capabilities` give; nothing is sent."""
         raise PlatformRefused(self.capabilities.reason)

@@ -1,13 +1,21 @@
 """The writing half that all families share: what is refused before anything is sent, and the requests that write."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from platforms.clients.api import NotFound
-from platforms.clients.base import Attachment, Capabilities, PlatformRefused, Snapshot, StatusGone, nothing
+from platforms.clients.base import (
+    Attachment,
+    BeforeEach,
+    Capabilities,
+    PlatformRefused,
+    Snapshot,
+    StatusGone,
+    nothing,
+)
 from platforms.clients.editing import Body, edit_of
 from platforms.clients.profile import Way
 from platforms.clients.reading import Reader
@@ -17,13 +25,11 @@ from vedfolnir.lib.text import length
 class Writer(Reader):
     """Writes by the way that `capabilities` name. See `PlatformClient` for what each method promises."""
 
-    def write_alt_texts(
-        self, before: Snapshot, texts: Mapping[str, str], *, before_each: Callable[[], None] = nothing
-    ) -> None:
+    def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str], *, before_each: BeforeEach = nothing) -> None:
         self.require_writable(before, texts)
         self._write(before, texts, before_each)
 
-    def _write(self, before: Snapshot, texts: Mapping[str, str], before_each: Callable[[], None]) -> None:
+    def _write(self, before: Snapshot, texts: Mapping[str, str], before_each: BeforeEach) -> None:
         if self.capabilities.way is Way.MEDIA:
             self._put_media(before, texts, before_each)
         else:
@@ -69,25 +75,32 @@ class Writer(Reader):
         """What an edit sends."""
         return edit_of(before, texts)
 
-    def _edit(self, before: Snapshot, body: Body, before_each: Callable[[], None]) -> None:
+    def _edit(self, before: Snapshot, body: Body, before_each: BeforeEach) -> None:
         """One edit of the post. Raises StatusGone when it is not there."""
-        before_each()
-        self._begin(before.status.id)
+        path = f"/api/v1/statuses/{quote(before.status.id, safe='')}"
         try:
-            self._ask("PUT", f"/api/v1/statuses/{quote(before.status.id, safe='')}", scope="write:statuses", json=body)
+            self._change(before, path, body, "write:statuses", before_each)
         except NotFound as error:
             raise StatusGone(error.reason) from error
 
-    def _put_media(self, before: Snapshot, texts: Mapping[str, str], before_each: Callable[[], None]) -> None:
+    def _put_media(self, before: Snapshot, texts: Mapping[str, str], before_each: BeforeEach) -> None:
         """One request for each picture that does not show its text yet, in the order of the post."""
         for attachment in before.status.attachments:
             text = texts.get(attachment.id)
             if text is not None and not self.same_text(text, attachment.description):
-                before_each()
-                self._begin(before.status.id)
-                self._put_one(attachment.id, text)
+                self._put_one(before, attachment.id, text, before_each)
 
-    def _put_one(self, attachment_id: str, text: str) -> None:
+    def _put_one(self, before: Snapshot, attachment_id: str, text: str, before_each: BeforeEach) -> None:
         # Takahē and Pixelfed take an alt text away that is not named, so it always is; an empty one takes it away.
         path = f"/api/v1/media/{quote(attachment_id, safe='')}"
-        self._ask("PUT", path, scope="write:media", json={"description": text})
+        self._change(before, path, {"description": text}, "write:media", before_each)
+
+    def _change(self, before: Snapshot, path: str, body: Body, scope: str, before_each: BeforeEach) -> None:
+        """Send one request that may change something of the post `before`."""
+
+        def just_before() -> float | None:
+            not_after = before_each()
+            self._begin(before.status.id)
+            return not_after
+
+        self._ask("PUT", path, scope=scope, json=body, just_before=just_before)

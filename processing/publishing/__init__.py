@@ -15,6 +15,7 @@ from platforms import looking
 from platforms.clients.base import (
     CredentialsRefused,
     PlatformClient,
+    PlatformError,
     PlatformRefused,
     PlatformUnavailable,
     StatusGone,
@@ -51,18 +52,28 @@ def publish_publication(pk: int, *, client_factory: ClientFactory = client_for, 
     try:
         return _attempt(publication, client_factory, at_step)
     except leases.LeaseLost:
-        return _lost(pk)
+        return _lost(publication, client_factory)
     except Exception:  # the outermost loop: a mistake of ours must be seen on the row, too
         logger.exception("publication %s: unexpected error", pk)
         mistake = PlatformUnavailable(_("Something went wrong in Vedfolnir itself; the worker's log has the details."))
         try:
             return Result.LATER if outcomes.postpone(publication, mistake) else Result.REFUSED
         except leases.LeaseLost:
-            return _lost(pk)
+            return _lost(publication, client_factory)
 
 
-def _lost(pk: int) -> Result:
-    logger.warning("publication %s: the lease was lost, another worker goes on", pk)
+def _lost(publication: Publication, client_factory: ClientFactory) -> Result:
+    """Another worker goes on. What this one may have sent was judged by that one; look whether it came after all."""
+    logger.warning("publication %s: the lease was lost, another worker goes on", publication.pk)
+    if publication.sent_at is not None:
+        try:
+            client = client_factory(publication.platform_connection)
+            try:
+                outcomes.look_after_the_other(publication, client)
+            finally:
+                client.close()
+        except PlatformError as error:
+            logger.warning("publication %s: nobody could look at the post again: %s", publication.pk, error.reason)
     return Result.LEASE_LOST
 
 

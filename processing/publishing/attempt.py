@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from time import monotonic
 
 from django.utils.translation import gettext as _
 
@@ -19,6 +18,7 @@ from platforms.clients.profile import Way
 from processing.publishing import leases
 from processing.publishing.compare import arrived, differences
 from processing.publishing.steps import AtStep, Step, unwatched
+from vedfolnir.lib import clock
 
 FRESH = 5.0  # seconds after which the post is looked at once more before something is sent
 
@@ -35,6 +35,7 @@ class Attempt:
     base: Snapshot | None = None  # the state before what is being sent, and what that is
     texts: Mapping[str, str] = field(default_factory=dict)
     _read_at: float = 0.0
+    _sent_before: bool = False
 
     @property
     def edits(self) -> bool:
@@ -55,20 +56,28 @@ class Attempt:
             if self.publication.sent_at is None:
                 raise
             raise PlatformUnavailable(error.reason) from error
-        self._read_at = monotonic()
+        self._read_at = clock.moment()
         return self.latest
 
-    def before_each(self) -> None:
-        """Right before each request that may change something.
+    def before_each(self) -> float:
+        """Right before each request that may change something. Returns the moment after which it must not go out.
 
-        A server without haste, or twenty pictures, must not let us write over what somebody wrote meanwhile. Raises
-        PlatformUnavailable when the post is not as it was, for the next attempt to judge; LeaseLost.
+        A server without haste, or twenty pictures, must not let us write over what somebody wrote meanwhile; nor must
+        a worker that was stopped in here and wakes when its lease is over, so the time counts from before the renewal.
+        Raises PlatformUnavailable when the post is not as it was, for the next attempt to judge; LeaseLost.
         """
         self.at_step(Step.BEFORE_REQUEST)
-        if self.base is not None and monotonic() - self._read_at > FRESH:
+        if self.base is not None and clock.moment() - self._read_at > FRESH:
             self._look_again(self.base)
+        begun = clock.moment()
         leases.renew(self.publication)
-        self.sent = True
+        self._sent_before, self.sent = self.sent, True
+        self.at_step(Step.RENEWED)
+        return begun + leases.REQUEST_LIMIT.total_seconds()
+
+    def last_was_not_sent(self) -> None:
+        """The request that `before_each` was called for last did not go out after all."""
+        self.sent = self._sent_before
 
     def _look_again(self, base: Snapshot) -> None:
         now, same_text = self.read(), self.client.same_text

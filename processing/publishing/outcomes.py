@@ -15,10 +15,10 @@ from captions.ingest import editable_values, id_values
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, publishable_images
 from platforms.actions import raise_attention
-from platforms.clients.base import CredentialsRefused, PlatformUnavailable, Snapshot
+from platforms.clients.base import CredentialsRefused, PlatformClient, PlatformUnavailable, Snapshot
 from platforms.models import PlatformConnection
 from processing.publishing import leases
-from processing.publishing.compare import alt_texts
+from processing.publishing.compare import alt_texts, is_unchanged
 from processing.publishing.judging import Verdict
 
 logger = logging.getLogger(__name__)
@@ -131,6 +131,22 @@ def posted(
         _was_edited_by_us(publication, base, after, ours_at)
         _queue_what_was_approved_meanwhile(publication, ours_at)
         audit.record("published", actor=publication.requested_by, entity=publication, post=publication.post.post_url)
+
+
+def look_after_the_other(publication: Publication, client: PlatformClient) -> None:
+    """For a worker that sent something, was stopped, and woke when another one had the publication.
+
+    That one judged what it found; should the post have changed after that, a person is told. Raises PlatformError.
+    """
+    row = Publication.objects.filter(pk=publication.pk, status=Publication.Status.POSTED).first()
+    if row is None or row.after is None:
+        return  # whoever has it now looks at it with each request
+    if is_unchanged(Snapshot.from_json(row.after), client.snapshot(row.post.remote_id), client.same_text):
+        return
+    note = _("The post changed after it was checked, and a worker that was stopped may have done it. Look at it.")
+    if Publication.objects.filter(pk=row.pk, status=row.status).update(error=note):
+        audit.record("publication_changed_later", actor=None, entity=row)
+        logger.error("publication %s: the post changed after another worker had checked it", row.pk)
 
 
 def _remember_what_came_after(images: list[Image], there: Mapping[str, str], after: Snapshot) -> None:

@@ -8,7 +8,7 @@ from django.utils.translation import ngettext
 
 from captions.models import CaptionVersion, Image, Publication
 from captions.settling import publishable_images
-from platforms.clients.base import PlatformRefused, PlatformUnavailable, Snapshot, StatusGone
+from platforms.clients.base import NotSent, PlatformRefused, PlatformUnavailable, Snapshot, StatusGone
 from platforms.clients.profile import Way
 from platforms.wanted import wants
 from processing.publishing import leases, outcomes
@@ -63,7 +63,9 @@ def send(attempt: Attempt, now: Snapshot, texts: Mapping[str, str]) -> tuple[Ver
     attempt.at_step(Step.KEPT)
     try:
         attempt.client.write_alt_texts(now, texts, before_each=attempt.before_each)
-    except PlatformUnavailable:
+    except PlatformUnavailable as error:
+        if isinstance(error, NotSent):
+            attempt.last_was_not_sent()
         if not attempt.sent:
             _forget_what_was_sent(attempt.publication)
         raise
@@ -134,6 +136,7 @@ def partly_written(attempt: Attempt) -> str:
 
 def _forget_what_was_sent(publication: Publication) -> None:
     """The request did not arrive, or was refused as a whole: the post is as it was."""
+    publication.sent_at = None  # also where another worker has the publication by now
     first = publication.before == publication.base and publication.status == Publication.Status.QUEUED
     leases.note(publication, sent_at=None, base=None, **({"before": None} if first else {}))
 

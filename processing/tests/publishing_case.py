@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from captions.models import Post, Publication
-from platforms.clients.base import PlatformClient, Snapshot, nothing
+from platforms.clients.base import BeforeEach, PlatformClient, Snapshot, nothing
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import SandboxHandle
 from platforms.speaking import client_for
@@ -18,6 +18,7 @@ from platforms.traffic.shared import Shared
 from platforms.traffic.stores import MemoryStore
 from processing.publishing import leases
 from processing.tests import cast
+from vedfolnir.lib import clock
 
 TEXT = "Five  spaces\n\nand a blank line, #Hafen and https://example.org/?a=1&b=2 <3 &amp; @friend"
 
@@ -68,6 +69,20 @@ def own_traffic(case: TestCase) -> Callable[[], None]:
     return forget
 
 
+def passing_time(case: TestCase) -> Callable[[float], None]:
+    """Time as workers measure it, which passes as ever; call what is returned to let so many seconds pass at once."""
+    real, ahead = clock.moment, 0.0
+    patched = patch("vedfolnir.lib.clock.moment", lambda: real() + ahead)
+    patched.start()
+    case.addCleanup(patched.stop)
+
+    def passes(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    return passes
+
+
 class Killed(BaseException):
     """Stands in for kill -9: nothing after it runs, and nobody catches it."""
 
@@ -82,9 +97,7 @@ class Wrapper:
     def snapshot(self, status_id: str) -> Snapshot:
         return self.client.snapshot(status_id)
 
-    def write_alt_texts(
-        self, before: Snapshot, texts: Mapping[str, str], *, before_each: Callable[[], None] = nothing
-    ) -> None:
+    def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str], *, before_each: BeforeEach = nothing) -> None:
         self.client.write_alt_texts(before, texts, before_each=before_each)
 
     def close(self) -> None:
@@ -95,9 +108,7 @@ class Wrapper:
 
 
 class DyingAfterTheWrite(Wrapper):
-    def write_alt_texts(
-        self, before: Snapshot, texts: Mapping[str, str], *, before_each: Callable[[], None] = nothing
-    ) -> None:
+    def write_alt_texts(self, before: Snapshot, texts: Mapping[str, str], *, before_each: BeforeEach = nothing) -> None:
         super().write_alt_texts(before, texts, before_each=before_each)
         raise Killed
 

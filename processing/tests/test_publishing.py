@@ -1,11 +1,11 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from django.utils import timezone
 
 from accounts.models import AuditLog
 from captions import actions
 from captions.models import CaptionVersion, Image, Publication
-from platforms.clients.base import PlatformClient, Snapshot, nothing
+from platforms.clients.base import BeforeEach, PlatformClient, Snapshot, nothing
 from platforms.models import Family, PlatformConnection
 from platforms.sandbox.testing import Picture
 from platforms.speaking import client_for
@@ -95,7 +95,7 @@ class WriteTests(PublishingCase):
                 before: Snapshot,
                 texts: Mapping[str, str],
                 *,
-                before_each: Callable[[], None] = nothing,
+                before_each: BeforeEach = nothing,
             ) -> None:
                 Image.objects.filter(pk=late.pk).update(status=Image.Status.PENDING)
                 actions.approve(Image.objects.get(pk=late.pk), text="A late text.", reviewer=self.reviewer)

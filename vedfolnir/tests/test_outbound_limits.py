@@ -10,7 +10,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request
 from werkzeug import Response as Answer
 
-from vedfolnir.lib.outbound import OutboundRefused, OutboundUnavailable, Timeout, fetch
+from vedfolnir.lib import clock
+from vedfolnir.lib.outbound import OutboundRefused, OutboundTooLate, OutboundUnavailable, Timeout, fetch
+from vedfolnir.lib.outbound.transport import Guard
 from vedfolnir.tests.internet import (
     LIMIT,
     QUICK,
@@ -165,3 +167,47 @@ def test_a_name_server_that_does_not_answer_is_left(monkeypatch: pytest.MonkeyPa
     with pytest.raises(OutboundUnavailable, match=r"No server named slow\.example was found"):
         fetch("https://slow.example/", max_bytes=LIMIT, timeout=Timeout(connect=0.05))
     test_is_over.set()
+
+
+# When
+
+
+def test_nothing_goes_out_after_the_callers_own_moment(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/").respond_with_json({})
+    with client_of(httpserver) as client:
+        for method in ("PUT", "GET"):
+            with pytest.raises(OutboundTooLate, match="not sent"):
+                client.request(method, "/", json={}, not_after=clock.moment())
+        assert not httpserver.log
+        assert client.put("/", json={}, not_after=clock.moment() + 60).status == 200
+        assert client.get("/").status == 200  # the moment was that of one request
+
+
+def test_time_spent_on_connecting_counts(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    httpserver.expect_request("/").respond_with_json({})
+    dial, real, ahead = Guard.connect, clock.moment, [0.0]
+
+    def slowly(guard: Guard, scheme: str, host: str, port: int) -> socket.socket:
+        ahead[0] += 60
+        return dial(guard, scheme, host, port)
+
+    monkeypatch.setattr(Guard, "connect", slowly)
+    monkeypatch.setattr(clock, "moment", lambda: real() + ahead[0])
+    with client_of(httpserver) as client, pytest.raises(OutboundTooLate):
+        client.put("/", json={}, not_after=clock.moment() + 30)
+    assert not httpserver.log
+
+
+def test_a_head_that_went_out_in_time_is_not_followed_by_its_body_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bytes] = []
+
+    def listen(connection: socket.socket) -> None:
+        while block := connection.recv(LIMIT):
+            seen.append(block)
+
+    times = iter([0.0, 31.0])
+    monkeypatch.setattr(clock, "moment", lambda: next(times))
+    with rude_server(listen) as port, client_of_port(port) as client, pytest.raises(OutboundTooLate):
+        client.put("/", json={"text": "late"}, not_after=30.0)
+    assert b"late" not in b"".join(seen)
+    assert b"Content-Length" in b"".join(seen)

@@ -5,7 +5,7 @@ and tells no secrets. Reads no settings: callers pass `settings.OUTBOUND_ALLOW` 
 """
 
 from vedfolnir.lib.outbound.client import HttpClient, Response, fetch
-from vedfolnir.lib.outbound.errors import OutboundError, OutboundRefused, OutboundUnavailable
+from vedfolnir.lib.outbound.errors import OutboundError, OutboundRefused, OutboundTooLate, OutboundUnavailable
 from vedfolnir.lib.outbound.transport import Timeout
 from vedfolnir.lib.outbound.urls import AllowList, normalise_instance_url
 
@@ -14,6 +14,7 @@ __all__ = [
     "HttpClient",
     "OutboundError",
     "OutboundRefused",
+    "OutboundTooLate",
     "OutboundUnavailable",
     "Response",
     "Timeout",

@@ -1,6 +1,7 @@
 """Asking servers: `HttpClient` for the API of one server, `fetch` for public files."""
 
 import json as jsonlib
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -101,10 +102,12 @@ class HttpClient:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         max_bytes: int | None = None,
+        not_after: float = math.inf,
     ) -> Response:
         """Send one request to `path` (from the slash on, below the base URL) and return the answer of any status.
 
-        The body is `json`, or else `form` (application/x-www-form-urlencoded, as OAuth wants it).
+        The body is `json`, or else `form` (application/x-www-form-urlencoded, as OAuth wants it). `not_after` is a
+        moment of `vedfolnir.lib.clock` after which nothing of the request is sent any more: OutboundTooLate.
 
         A GET goes out a second time when the server had closed a kept connection; nothing else is repeated.
         Raises OutboundUnavailable and OutboundRefused.
@@ -115,7 +118,7 @@ class HttpClient:
         own = CaseInsensitiveDict(self._headers)
         own.update(headers or {})
         request = requests.Request(method, url, headers=own, params=params, json=json, data=form)
-        self._channel.guard.start()
+        self._channel.guard.start(not_after)
         return self._channel.send(request, self._base.host, self._max_bytes if max_bytes is None else max_bytes)
 
     def get(self, path: str, **options: Any) -> Response:

@@ -23,5 +23,9 @@ class OutboundUnavailable(OutboundError):
     """May go better later: unknown name, refused or broken connection, timeout, trouble with the certificate."""
 
 
+class OutboundTooLate(OutboundUnavailable):
+    """The caller's own time was over before the whole request was out, so that no server has carried it out."""
+
+
 class OutboundRefused(OutboundError):
     """Will not go better by itself: forbidden address, malformed URL, body too large, too many redirects, not JSON."""

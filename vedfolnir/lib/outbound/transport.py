@@ -5,6 +5,7 @@ NAT64 and shared address space, and knows no limit for a whole exchange, so all 
 """
 
 import io
+import math
 import queue
 import socket
 import threading
@@ -19,8 +20,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from vedfolnir.lib import clock
 from vedfolnir.lib.addresses import is_public
-from vedfolnir.lib.outbound.errors import OutboundRefused, OutboundUnavailable
+from vedfolnir.lib.outbound.errors import OutboundRefused, OutboundTooLate, OutboundUnavailable
 from vedfolnir.lib.outbound.errors import gettext_noop as _
 from vedfolnir.lib.outbound.urls import AllowList, Target
 
@@ -53,10 +55,17 @@ class Guard:
     plain_http: bool
     opened: int = 0
     _deadline: float = 0.0
+    _not_after: float = math.inf
 
-    def start(self) -> None:
-        """Start the clock of a call."""
+    def start(self, not_after: float = math.inf) -> None:
+        """Start the clock of a call, of which nothing may be sent after that moment (of `vedfolnir.lib.clock`)."""
         self._deadline = time.monotonic() + self.timeout.total
+        self._not_after = not_after
+
+    def require_in_time(self) -> None:
+        """The last look before bytes go out. Raises OutboundTooLate."""
+        if clock.moment() >= self._not_after:
+            raise OutboundTooLate(_("The request was not sent: too much time had passed before it began."))
 
     def seconds(self, limit: float) -> float:
         """Return how long to wait now, at most `limit`. Raises OutboundUnavailable once the call's time is used up."""
@@ -164,11 +173,18 @@ class _GuardedHTTPConnection(HTTPConnection):
         return self.guard.connect(self.scheme, self.host, self.port)
 
     def send(self, data: "ReadableBuffer") -> None:  # type: ignore[override]  # our bodies are bytes
-        """Send bytes block by block, so that a peer that takes them slowly cannot stretch the time."""
+        """Send bytes block by block, so that a peer that takes them slowly cannot stretch the time.
+
+        The clock is looked at last, after connecting. A body follows its head apart, so a head that went out in time
+        is no whole request yet.
+        """
         view = memoryview(data)
+        if self.sock is None:
+            self.connect()
         for start in range(0, len(view), SEND_BLOCK):
             if self.sock is not None:
                 self.sock.settimeout(self.guard.seconds(self.guard.timeout.read))
+            self.guard.require_in_time()
             super().send(view[start : start + SEND_BLOCK])
 
 
