@@ -158,9 +158,9 @@ def _find(user: User, plan: Plan) -> PlatformConnection | None:
 
 
 @sensitive_variables("token")
-def _identify(base_url: str, token: str) -> Identity:
+def _identify(base_url: str, token: str, connection: PlatformConnection | None = None) -> Identity:
     try:
-        return identify(base_url, token)
+        return identify(base_url, token, connection)
     except CredentialsRefused as error:
         raise ConnectRefused(error.reason, "token") from error
     except PlatformError as error:
@@ -230,7 +230,7 @@ def test_connection(connection: PlatformConnection, actor: User) -> Identity:
     _require_manager(connection, actor)
     try:
         renew(connection)
-        identity = _identify(connection.instance_url, readable(connection.access_token))
+        identity = _identify(connection.instance_url, readable(connection.access_token), connection)
     except CredentialUnreadable as error:
         raise ConnectRefused(str(error), "token") from error
     except PlatformError as error:
@@ -244,7 +244,8 @@ def test_connection(connection: PlatformConnection, actor: User) -> Identity:
         raise ConnectRefused(
             _("The token speaks for another account now: @%(account)s. Connect again.") % known, "token"
         )
-    PlatformConnection.objects.filter(pk=connection.pk).update(**_facts(identity))
+    # It answered, so a pause that it asked for is over.
+    PlatformConnection.objects.filter(pk=connection.pk).update(**_facts(identity), paused_until=None)
     connection.refresh_from_db()
     _settle_credentials(connection, identity)
     return identity

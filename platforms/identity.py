@@ -12,6 +12,7 @@ from platforms.clients.api import Api
 from platforms.clients.base import Account, Capabilities, CredentialsRefused, Instance, PlatformRefused
 from platforms.clients.detection import UNKNOWN, Detected, detect
 from platforms.clients.families import family
+from platforms.models import PlatformConnection
 from platforms.traffic import doors
 from vedfolnir.lib.outbound import Timeout
 
@@ -33,10 +34,11 @@ class Identity:
 
 
 @sensitive_variables("token")
-def identify(base_url: str, token: str) -> Identity:
+def identify(base_url: str, token: str, connection: PlatformConnection | None = None) -> Identity:
     """Ask the server what it is, without the token, and then with it who we are. Takes ten seconds at most.
 
-    It is tried also where the server is known not to answer: a person waits for it, and may know better.
+    It is tried also where the server is known not to answer: a person waits for it, and may know better. Given the
+    `connection` that the token is of, what is found of its budget counts for its workers, too.
     Never call it inside a transaction. Raises PlatformUnavailable, CredentialsRefused and PlatformRefused.
     """
     asking = partial(
@@ -45,11 +47,13 @@ def identify(base_url: str, token: str) -> Identity:
         allow=settings.OUTBOUND_ALLOW,
         timeout=QUICK,
         deadline=time.monotonic() + PATIENCE,
-        traffic=doors.for_person(base_url),
     )
-    with asking() as api:
+    known = family(connection.platform_type).profile.rates if connection else None
+    with asking(traffic=doors.for_person(base_url, known)) as api:
         detected = detect(api)
-    with asking(token=token) as api:
+    rates = family(detected.family).profile.rates
+    own = doors.for_connection(connection, rates, person=True) if connection else doors.for_person(base_url, rates)
+    with asking(token=token, traffic=own) as api:
         account = _verify(api, detected)
     if len(account.id) > LONGEST_ID or len(account.username) > LONGEST_USERNAME:
         raise PlatformRefused(_("The account's name or id is longer than Vedfolnir can store."))

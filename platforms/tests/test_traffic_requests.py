@@ -3,6 +3,7 @@
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from platforms import actions
 from platforms.clients.api import Api, HeldBack
 from platforms.clients.base import PlatformRefused, PlatformUnavailable
 from platforms.models import PlatformConnection
-from platforms.sandbox.testing import SandboxHandle
+from platforms.sandbox.testing import SandboxHandle, running_sandbox
 from platforms.speaking import client_for, outlook_for
 from platforms.tests.cast import host_of, make_connection
 from platforms.traffic import doors
@@ -175,3 +176,38 @@ class TestDeadServers:
         assert "The server asks us to wait" in self.page(alice, connection)
         PlatformConnection.objects.update(paused_until=timezone.now() - timedelta(minutes=5))
         assert "The server asks us to wait" not in self.page(alice, connection)
+
+
+class TestPeople:
+    """What a person's test of a connection finds counts for its workers."""
+
+    def test_a_test_that_goes_well_ends_the_pause_after_a_refusal(
+        self, alice: User, connection: PlatformConnection, sandbox: SandboxHandle
+    ) -> None:
+        sandbox.fault(429, retry_after=600)
+        refusal_of(connection)
+        PlatformConnection.objects.update(paused_until=timezone.now() + timedelta(minutes=10))
+
+        actions.test_connection(connection, alice)
+
+        assert outlook_for(connection) == Outlook()
+        answers(connection)
+
+    def test_a_test_that_is_refused_holds_the_workers_back_too(
+        self, alice: User, connection: PlatformConnection, sandbox: SandboxHandle
+    ) -> None:
+        sandbox.fault(429, path_prefix=VERIFY, retry_after=600)
+        with pytest.raises(actions.ConnectRefused):
+            actions.test_connection(connection, alice)
+        assert outlook_for(connection).asked_until is not None
+
+    def test_where_the_server_counts_by_address_people_and_workers_share_one_budget(
+        self, alice: User, settings: Settings, tmp_path: Path
+    ) -> None:
+        with running_sandbox(tmp_path, like="gotosocial") as sandbox:
+            settings.OUTBOUND_ALLOW = (host_of(sandbox.url),)
+            connection = make_connection(alice, sandbox, platform_type="gotosocial", software="gotosocial")
+            sandbox.fault(429, path_prefix="/api/v2/instance", retry_after=600)
+            with pytest.raises(actions.ConnectRefused):
+                actions.test_connection(connection, alice)
+            assert outlook_for(connection).asked_until is not None

@@ -17,7 +17,7 @@ from platforms.traffic.traffic import ANONYMOUS, Traffic
 
 
 def for_connection(connection: PlatformConnection, rates: RateHabits, *, person: bool = False) -> Traffic:
-    """The traffic of one account: counted as its server counts, by `rates`."""
+    """The traffic of one account: counted as its server counts, by `rates`; with `person` somebody waits for it."""
     counted_as = {"address": ANONYMOUS, "user": f"account {_digest(connection.account_id)}"}.get(
         rates.counted_by, f"connection {connection.pk}"
     )
@@ -36,18 +36,23 @@ def for_host(url: str, rates: RateHabits | None = None) -> Traffic:
 
     Where the server counts by address, as `rates` say, it is the budget that the accounts share; else one of its own.
     """
-    counted_as = ANONYMOUS if rates is not None and rates.counted_by == "address" else "nobody"
+    counted_as = _without_token(rates, "nobody")
     return Traffic(_host_of(url), everybodys(), counted_as=counted_as, dependents=connections)
 
 
-def for_person(url: str) -> Traffic:
-    """The traffic to the host of `url` while somebody waits for it, such as to connect an account."""
-    return Traffic(_host_of(url), everybodys(), counted_as="people", person=True, dependents=connections)
+def for_person(url: str, rates: RateHabits | None = None) -> Traffic:
+    """The traffic to the host of `url` while somebody waits for it, such as to connect an account; see `for_host`."""
+    counted_as = _without_token(rates, "people")
+    return Traffic(_host_of(url), everybodys(), counted_as=counted_as, person=True, dependents=connections)
 
 
 def for_files(url: str) -> Traffic:
     """The traffic to the host of `url` for public files, such as pictures."""
     return Traffic(_host_of(url), everybodys(), asked_for="files", counted_as="files")
+
+
+def _without_token(rates: RateHabits | None, otherwise: str) -> str:
+    return ANONYMOUS if rates is not None and rates.counted_by == "address" else otherwise
 
 
 @cache

@@ -67,7 +67,8 @@ class Traffic:
 
     What is `asked_for` tells apart what may fail each for itself: a server whose files cannot be had answers all the
     same. `person` marks requests that somebody waits for: they go out whatever is known, and what they find of the
-    host, and of the budget that they are counted in, replaces it. `dependents` are told what concerns all requests to the host. `now` is seconds of the epoch.
+    host, and of the budget that they are counted in, replaces it. `dependents` are told what concerns all requests to
+    the host. `now` is seconds of the epoch.
     """
 
     def __init__(
