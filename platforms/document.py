@@ -103,6 +103,8 @@ def _facts(profile: Profile) -> Iterator[tuple[str, str]]:
     yield "lists of posts", _paging(profile)
     yield "rate limits", _rates(profile)
     yield "a token that is not accepted", _bad_token(profile)
+    if not profile.keeps_order:
+        yield "pictures of a post", "come in any order; we take the order of their ids"
     yield "versions of a post before its edits", "can be asked for" if profile.has_history else "cannot be asked for"
 
 

@@ -161,9 +161,14 @@ def status(data: Any) -> Status:
 
 
 def _quoted(fields: Fields) -> str | None:
-    """The id of the quoted post: inside the quote, or beside it where only the id is given (Mastodon 4.4)."""
+    """The id of the quoted post: inside the quote, or beside it where only the id is given (Mastodon 4.4).
+
+    Empty for a quote that does not say of what: its author has not accepted it yet, or not any more.
+    """
+    if not isinstance(fields.get("quote"), Mapping):
+        return None
     found = fields.at("quote", "quoted_status", "id") or fields.at("quote", "quoted_status_id")
-    return str(found) if isinstance(found, str | int) else None
+    return str(found) if isinstance(found, str | int) else ""
 
 
 def history(data: Any) -> list[PastVersion]:
@@ -243,9 +248,16 @@ def _focus(value: Any) -> str | None:
     if not isinstance(value, Mapping):
         return None
     numbers = value.get("x"), value.get("y")
-    if any(isinstance(one, bool) or not isinstance(one, int | float) or not math.isfinite(one) for one in numbers):
-        return None
-    return "{},{}".format(*numbers)
+    return "{},{}".format(*numbers) if all(map(_is_finite, numbers)) else None
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 def _length(value: Any) -> int | None:

@@ -11,6 +11,7 @@ from platforms.clients.base import Capabilities, Status, StatusSource
 from platforms.clients.markup import as_text, require_no_entities, require_no_tags
 from platforms.clients.profile import Paging, Profile, RateHabits, SigningIn, Way, Writing
 from platforms.clients.writing import Writer
+from vedfolnir.lib.text import strip_html
 
 PROFILE = Profile(
     family="pixelfed",
@@ -50,8 +51,8 @@ class PixelfedClient(Writer):
     profile = PROFILE
 
     def _source(self, status: Status, path: str, *, from_reserve: bool) -> StatusSource:
-        """What stands for the source, which this server does not give: the text as it is shown."""
-        return StatusSource(text=status.content, spoiler_text=status.spoiler_text)
+        """What stands for the source, which this server does not give: the words as they are shown, without markup."""
+        return StatusSource(text=" ".join(strip_html(status.content).split()), spoiler_text=status.spoiler_text)
 
     @classmethod
     def require_text(cls, capabilities: Capabilities, text: str) -> None:

@@ -89,6 +89,7 @@ class Profile:
     bad_token: frozenset[int] = frozenset({401})  # statuses that mean so, whatever was asked
     bad_token_pages: frozenset[int] = frozenset()  # the same, where a web page comes with them
     gone_page: str = ""  # stands in the web page that a missing post is answered with, instead of JSON
+    keeps_order: bool = True  # whether the pictures of a post come in the same order each time
     has_history: bool = True  # whether the versions of a post before its edits can be asked for
     signing_in: SigningIn = SigningIn()
     paging: Paging = Paging()

@@ -3,13 +3,14 @@
 import logging
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from django.utils.translation import gettext as _
 
 from platforms.clients import entities
-from platforms.clients.api import Answer, Api, NotFound
+from platforms.clients.api import UNAUTHORIZED, Answer, Api, NotFound
 from platforms.clients.base import (
     Account,
     Capabilities,
@@ -60,7 +61,7 @@ class Reader:
         seen: set[str] = set()
         for _number in range(MAX_PAGES):
             answer = self._ask("GET", path, scope="read:statuses", params=params)
-            page = _page_of(answer)
+            page = [self._in_order(one) if isinstance(one, Status) else one for one in _page_of(answer)]
             ids = [status.id for status in page if status.id]
             if seen.issuperset(ids):
                 return
@@ -74,12 +75,19 @@ class Reader:
         path = _status_path(status_id)
         finishing = status_id in self._begun
         try:
-            status = entities.status(self._ask("GET", path, scope="read:statuses", from_reserve=finishing).data)
+            answer = self._ask("GET", path, scope="read:statuses", from_reserve=finishing)
+            status = self._in_order(entities.status(answer.data))
             source = self._source(status, path, from_reserve=finishing)
         except NotFound as error:
             raise StatusGone(error.reason) from error
         self._asked_as[status.id] = status_id
         return Snapshot(status, source)
+
+    def _in_order(self, status: Status) -> Status:
+        """The post with its pictures in an order that stays."""
+        if self.profile.keeps_order:
+            return status
+        return replace(status, attachments=tuple(sorted(status.attachments, key=lambda one: (len(one.id), one.id))))
 
     def _source(self, status: Status, path: str, *, from_reserve: bool) -> StatusSource:
         answer = self._ask("GET", f"{path}/source", scope="read:statuses", from_reserve=from_reserve)
@@ -89,8 +97,10 @@ class Reader:
         if not self.profile.has_history:
             return None
         path = f"{_status_path(status_id)}/history"
+        finishing = status_id in self._begun
         try:
-            answer = self._ask("GET", path, scope="read:statuses", from_reserve=status_id in self._begun)
+            # The post itself was read with this token: 403 is about its history, also where it usually means the token.
+            answer = self._ask("GET", path, scope="read:statuses", from_reserve=finishing, bad_token=UNAUTHORIZED)
         except NotFound:
             return None
         return entities.history(answer.data)
@@ -108,7 +118,7 @@ class Reader:
             "bad_token_pages": self.profile.bad_token_pages,
             "gone_page": self.profile.gone_page,
         }
-        return self._api.request(method, path, **habits, **options)
+        return self._api.request(method, path, **(habits | options))
 
     def _begin(self, status_id: str) -> None:
         """From now on requests about this post finish what was begun."""

@@ -19,6 +19,7 @@ PROFILE = Profile(
     ),
     reading_scopes=("read",),
     bad_token_pages=frozenset({400}),
+    keeps_order=False,  # the query for them has no order, and PostgreSQL puts what was changed last
     has_history=False,
     paging=Paging(
         notes="`only_media` repeats a post once per picture, so it is not asked for; own private posts are not listed"

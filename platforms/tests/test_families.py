@@ -194,7 +194,7 @@ class TestPixelfed:
     def test_the_text_that_is_shown_stands_for_the_source(self, tmp_path: Path) -> None:
         with speaking(tmp_path, "pixelfed") as (server, client):
             before = client.snapshot(server.add_status("Wald & Wiese", spoiler_text="Natur", sensitive=True))
-            assert (before.source.text, before.source.spoiler_text) == (before.status.content, "Natur")
+            assert (before.source.text, before.source.spoiler_text) == ("Wald & Wiese", "Natur")
             assert not [request for request in server.requests("GET") if request.path.endswith("/source")]
 
 

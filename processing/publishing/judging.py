@@ -7,13 +7,11 @@ and our read-back. The history tells the two from damage.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 
-from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from platforms.clients.base import PastVersion, PlatformRefused, PlatformUnavailable, Snapshot
+from platforms.clients.base import CredentialsRefused, PastVersion, PlatformRefused, PlatformUnavailable, Snapshot
 from processing.publishing.attempt import Attempt
 from processing.publishing.compare import (
     NOT_THE_AUTHORS,
@@ -23,6 +21,9 @@ from processing.publishing.compare import (
     changes,
     differences,
     is_unchanged,
+    moment,
+    order,
+    same_edit,
 )
 from vedfolnir.lib.text import clean_line, strip_html
 
@@ -64,7 +65,7 @@ def judge(attempt: Attempt, base: Snapshot, now: Snapshot, texts: Mapping[str, s
         return _by_history(attempt, base, now, texts, found, answered=answered)
     if not found:
         return Verdict(Outcome.DONE if whole else Outcome.PARTLY, note=_remark(base, now))
-    if base.status.edited_at != now.status.edited_at:
+    if not same_edit(base.status.edited_at, now.status.edited_at):
         return _edited_beside(base, now, found, whole=whole, answered=answered)
     return Verdict(Outcome.DAMAGED, found)
 
@@ -129,6 +130,8 @@ def _history(attempt: Attempt, base: Snapshot, now: Snapshot) -> list[PastVersio
     """The versions since `base`, oldest first; None where they cannot be had, or do not say what pictures they had."""
     try:
         versions = attempt.client.history(now.status.id)
+    except CredentialsRefused:  # what was sent stays noted, and is judged once the token works again
+        raise
     except PlatformRefused as error:
         logger.info("publication %s: no edit history: %s", attempt.publication.pk, error.reason)
         return None
@@ -136,28 +139,20 @@ def _history(attempt: Attempt, base: Snapshot, now: Snapshot) -> list[PastVersio
         if attempt.publication.failures < HISTORY_TRIES:
             raise
         return None
-    since = _moment(base.status.edited_at or base.status.created_at)
+    since = moment(base.status.edited_at or base.status.created_at)
     if versions is None or since is None:
         return None
     later: list[PastVersion] = []
     for version in versions:
-        moment = _moment(version.created_at)
-        if moment is None:
+        at = moment(version.created_at)
+        if at is None:
             return None
-        if moment > since and (later or not _looks_like(base, version)):
+        if order(at, since) > 0 and (later or not _looks_like(base, version)):
             later.append(version)
     if base.status.attachments and not all(version.alt_texts for version in later):
         return None
-    latest = _moment(now.status.edited_at)
-    complete = latest is not None and bool(later) and _moment(later[-1].created_at) == latest
+    complete = bool(later) and same_edit(later[-1].created_at, now.status.edited_at)
     return later if complete else None
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        return parse_datetime(text)
-    except ValueError:
-        return None
 
 
 def _past(base: Snapshot, versions: Sequence[PastVersion], texts: Mapping[str, str], same_text: SameText) -> _Past:
