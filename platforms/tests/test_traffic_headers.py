@@ -18,6 +18,13 @@ EPOCH = int(NOW.timestamp())
         ({"Retry-After": "Sat, 21 Nov 2026 12:01:00 GMT, 30"}, 30),
         ({"Retry-After": "Sat, 21 Nov 2026 11:00:00 GMT"}, 0),  # a clock that is late
         ({"Retry-After": "99999999"}, LONGEST),
+        ({"Retry-After": "99999999999"}, LONGEST),
+        ({"Retry-After": "120.5"}, 120.5),
+        ({"Retry-After": "120.5, Sat, 21 Nov 2026 12:01:00 GMT"}, 120.5),
+        ({"Retry-After": "Saturday, 21-Nov-26 12:01:00 GMT"}, 60),
+        ({"Retry-After": "1e3"}, None),
+        ({"Retry-After": "120."}, None),
+        ({"Retry-After": "1" * 21}, None),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "soon", "X-RateLimit-Reset": "90"}, 90),
@@ -28,6 +35,12 @@ EPOCH = int(NOW.timestamp())
         ({"X-RateLimit-Reset": str(EPOCH + 45)}, 45),
         ({"X-RateLimit-Reset": f"{EPOCH + 45}.5"}, 45.5),
         ({"X-RateLimit-Reset": "45"}, 45),  # a count of seconds
+        ({"X-RateLimit-Reset": f"{EPOCH + 45}500"}, 45.5),  # milliseconds
+        ({"X-RateLimit-Reset": f"{EPOCH + 45}000000"}, 45),
+        ({"X-RateLimit-Reset": f"{EPOCH - 45}000"}, 0),
+        ({"X-RateLimit-Reset": "9" * 20}, LONGEST),
+        ({"X-RateLimit-Reset": "9" * 21}, None),
+        ({"X-RateLimit-Reset": "Sat, 21 Nov 2026 12:02:00 GMT"}, 120),
         ({"X-RateLimit-Reset": str(EPOCH - 45)}, 0),
         ({"X-RateLimit-Reset": "2026-13-41"}, None),
         ({"X-RateLimit-Reset": "٤٥"}, None),

@@ -1,7 +1,8 @@
 """How long a server wants us to wait: Retry-After and the X-RateLimit headers, in every shape seen in the wild.
 
-Mastodon sends X-RateLimit-{Limit,Remaining,Reset} with an ISO date, others an epoch or a number of seconds; GoToSocial
-under load sends two Retry-After headers, one in seconds and one a date. Dates are read by the server's own clock, which
+Mastodon sends X-RateLimit-{Limit,Remaining,Reset} with an ISO date, others an epoch (JavaScript's is in milliseconds),
+a number of seconds or a date as HTTP writes it; GoToSocial under load sends two Retry-After headers, one in seconds and
+one a date. Seconds may have a fraction, though RFC 9110 knows none. Dates are read by the server's own clock, which
 its Date header tells, so that a clock that is wrong, ours or theirs, does no harm.
 """
 
@@ -14,8 +15,9 @@ from email.utils import parsedate_to_datetime
 LONGEST = 24 * 3600.0  # seconds; no server makes us wait longer
 SHORTEST = 1.0  # seconds; a refusal that may be tried again sooner, or since a while ago, says nothing of when
 
-EPOCH_FROM = 1_000_000_000  # a smaller number is a count of seconds
-_SECONDS = re.compile(r"(?:^|,)\s*([0-9]{1,10})\s*(?:,|$)")
+EPOCH_FROM = 1_000_000_000  # a smaller number is a count of seconds, one a thousand times as large milliseconds
+_SECONDS = re.compile(r"(?:^|,)\s*([0-9]{1,20}(?:\.[0-9]{1,20})?)\s*(?:,|$)")
+_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,18 @@ def _http_date(text: str) -> datetime | None:
 
 def _until_reset(text: str, now: datetime) -> float | None:
     text = text.strip()
-    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]+)?", text):
-        number = float(text)
-        return number - now.timestamp() if number >= EPOCH_FROM else number
+    if _NUMBER.fullmatch(text):
+        return _until_number(float(text), now)
     try:
         return _until(_aware(datetime.fromisoformat(text)), now)
     except (ValueError, OverflowError):
-        return None
+        return _until(_http_date(text), now)
+
+
+def _until_number(number: float, now: datetime) -> float:
+    while number >= EPOCH_FROM * 1000:  # milliseconds, microseconds, nanoseconds
+        number /= 1000
+    return number - now.timestamp() if number >= EPOCH_FROM else number
 
 
 def _aware(moment: datetime) -> datetime:
