@@ -47,6 +47,16 @@ def upsert_statuses(connection: PlatformConnection, statuses: Iterable[Status]) 
     return Ingested(posts, new_images, missing)
 
 
+def refresh_posts(connection: PlatformConnection, statuses: Iterable[Status]) -> None:
+    """Take over what changed in those of the statuses that are stored; the others, and all pictures, stay away.
+
+    For posts that a scan does not take: an author who tags a post #noai, or hides it, has told us by that edit.
+    """
+    remaining = iter(statuses)
+    while chunk := list(islice(remaining, CHUNK)):
+        again_after_deadlock(lambda chunk=chunk: _refresh_chunk(connection, chunk))  # type: ignore[misc]
+
+
 def column_id(remote_id: str, length: int) -> tuple[str, str | None]:
     """An opaque id as its column of `length` takes it, and the whole id if the column holds its digest only."""
     if len(remote_id) <= length:
@@ -74,17 +84,33 @@ def lacks_alt_text(status: Status) -> bool:
 
 
 def _upsert_chunk(connection: PlatformConnection, statuses: Sequence[Status]) -> Ingested:
-    by_key = {column_id(status.id, ID_LENGTH)[0]: status for status in statuses}
+    by_key = _by_key(statuses)
     with transaction.atomic():
         posts = _upsert_posts(connection, by_key)
         return _upsert_images(connection, [(posts[key], status) for key, status in by_key.items() if key in posts])
 
 
+@transaction.atomic
+def _refresh_chunk(connection: PlatformConnection, statuses: Sequence[Status]) -> None:
+    by_key = _by_key(statuses)
+    posts = {post.post_id: post for post in _stored_posts(connection, by_key)}
+    posts |= _follow_new_ids(connection, by_key, posts)
+    _refresh(connection, posts, by_key)
+
+
+def _by_key(statuses: Sequence[Status]) -> dict[str, Status]:
+    return {column_id(status.id, ID_LENGTH)[0]: status for status in statuses}
+
+
 # Posts
 
 
+def _stored_posts(connection: PlatformConnection, by_key: Mapping[str, Status]) -> models.QuerySet[Post]:
+    return Post.objects.filter(platform_connection=connection, post_id__in=list(by_key))
+
+
 def _upsert_posts(connection: PlatformConnection, by_key: Mapping[str, Status]) -> dict[str, Post]:
-    stored = Post.objects.filter(platform_connection=connection, post_id__in=list(by_key))
+    stored = _stored_posts(connection, by_key)
     moved: dict[str, Post] = {}
 
     def missing(known: Iterable[str]) -> list[Post]:

@@ -155,7 +155,11 @@ def _take(
     for odd in (status for status in page if isinstance(status, UnreadableStatus)):
         lifecycle.logger.warning("task %s: post %s passed over: %s", task.pk, odd.id or "without an id", odd.reason)
         found.unreadable.append(odd)
-    wanted = [status for status in page if isinstance(status, Status) and wants(connection, status)]
+    own = [one for one in page if isinstance(one, Status) and one.account_id == connection.account_id]
+    wanted, others = list[Status](), list[Status]()
+    for status in own:
+        (wanted if wants(connection, status) else others).append(status)
+    ingest.refresh_posts(connection, others)
     stored = ingest.upsert_statuses(connection, wanted)
     chosen, posts = _choose(task, wishes, stored.missing_alt, wishes.max_posts_per_run - found.posts)
     asked = again_after_deadlock(lambda: _ask(task, wishes, chosen)) if wishes.describe else 0

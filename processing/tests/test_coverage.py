@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 from django.utils import timezone
 
-from captions.models import Image
+from captions.models import Image, Post
 from platforms import actions as platforms
 from platforms.forms import OptionsForm
 from platforms.models import PlatformConnection
@@ -219,6 +219,23 @@ class InterruptedTests(CoverageCase):
         self.scan()
 
         assert self.found() == {kept}
+
+    def test_a_tag_that_the_author_edits_in_keeps_what_is_stored_from_the_engine(self) -> None:
+        post = self.post(1, "A lake.")
+        self.run_task(self.start(describe=False))
+        self.sandbox.edit_text(post, "A lake. #noai")
+
+        assert self.scan(everything=True).images_found == 0
+        assert self.scan().images_found == 0
+
+        assert self.engine.asked == []
+        assert "noai" in Post.objects.get().tags.split()
+
+    def test_a_post_that_is_not_taken_is_not_stored_by_reading_it_again(self) -> None:
+        self.post(1, "A lake. #noai")
+        self.scan()
+        self.scan(everything=True)
+        assert not Post.objects.exists()
 
 
 class OptionTests(CoverageCase):
