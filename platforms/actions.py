@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
@@ -27,7 +27,8 @@ from vedfolnir.lib.outbound import OutboundRefused, normalise_instance_url
 from vedfolnir.lib.wording import reason_of
 
 LONGEST_NAME = 100  # characters, the column's length
-FORGET_SCANS: dict[str, Any] = {"scanned_until": None, "scan_below": ""}
+# What update() gets, so that the next scan reads all; a scan under way sees it by the number, and records nothing.
+FORGET_SCANS: dict[str, Any] = {"scanned_until": None, "scan_below": "", "scans_forgotten": F("scans_forgotten") + 1}
 MEMBER_ROLES = (Role.REVIEWER, Role.VIEWER)
 
 
@@ -178,9 +179,13 @@ def _store(user: User, plan: Plan, grant: Grant) -> tuple[PlatformConnection, Gr
     else:
         connection = found
     facts = _facts(plan.identity) | {"name": plan.name, "is_active": True} | grant.columns()
+    if found is not None and found.account_id not in ("", plan.identity.account.id):
+        facts |= FORGET_SCANS  # another account of the same name
     for field, value in facts.items():
         setattr(connection, field, value)
     connection.save(update_fields=[*facts, "updated_at"] if found else None)
+    if "scans_forgotten" in facts:
+        connection.refresh_from_db(fields=list(FORGET_SCANS))
     action = "platform_reconnected" if found else "platform_connected"
     audit.record(action, actor=user, entity=connection, account=connection.address, software=connection.software)
     return connection, replaced
@@ -344,6 +349,8 @@ def remove(connection: PlatformConnection, actor: User) -> Revoked:
     revoked = grants.revoke(url, grant, besides=connection.pk) if grant else Revoked.FAILED
     with transaction.atomic():
         owner = User.objects.select_for_update().get(pk=connection.user_id)
+        row = _locked(connection)
+        stored = _readable_grant(row) if row else None
         audit.record(
             "platform_removed",
             actor=actor,
@@ -357,6 +364,8 @@ def remove(connection: PlatformConnection, actor: User) -> Revoked:
         oldest = PlatformConnection.objects.filter(user=owner).order_by("pk").first()
         if was_default and oldest is not None:
             PlatformConnection.objects.filter(pk=oldest.pk).update(is_default=True)
+    if grant and stored and stored.token != grant.token:  # renewed, or signed in again, while the server was asked
+        return grants.revoke(url, stored)
     return revoked
 
 

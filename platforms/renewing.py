@@ -57,7 +57,7 @@ def renew_if_due(connection: PlatformConnection) -> None:
         return
     lease = now + LEASE
     is_ours = PlatformConnection.objects.to_renew(now).filter(pk=connection.pk).update(renew_at=lease) == 1
-    connection.refresh_from_db(fields=CREDENTIALS)
+    _reload(connection)
     if not is_ours:
         _require_alive(connection, now)
         return
@@ -91,16 +91,24 @@ def _renew(connection: PlatformConnection, lease: datetime) -> None:
     kept = replace(tokens, refresh=tokens.refresh or old.refresh_token)
     new = Grant.given(kept, old.client, old.scopes, old.app_id, timezone.now())
     with transaction.atomic():
-        row = PlatformConnection.objects.select_for_update().get(pk=connection.pk)
-        is_stored = row.renew_at == lease
-        if is_stored:
+        row = PlatformConnection.objects.select_for_update().filter(pk=connection.pk).first()
+        is_stored = row is not None and row.renew_at == lease
+        if row is not None and is_stored:
             columns = new.columns()
             for name, value in columns.items():
                 setattr(row, name, value)
             row.save(update_fields=[*columns, "updated_at"])
-    if not is_stored:  # somebody has signed in again meanwhile
+    if not is_stored:  # somebody has signed in again meanwhile, or removed the connection
         revoke(connection.instance_url, new)
-    connection.refresh_from_db(fields=CREDENTIALS)
+    _reload(connection)
+
+
+def _reload(connection: PlatformConnection) -> None:
+    """The credentials that are valid now. Raises CredentialsRefused where the connection was removed."""
+    try:
+        connection.refresh_from_db(fields=CREDENTIALS)
+    except PlatformConnection.DoesNotExist as error:
+        raise CredentialsRefused(_("This connection was removed meanwhile.")) from error
 
 
 def _settle(connection: PlatformConnection, lease: datetime, renew_at: datetime | None) -> None:
@@ -112,7 +120,7 @@ def _require_alive(connection: PlatformConnection, now: datetime, reason: str = 
     """Raises PlatformUnavailable for a token that has ended while another worker renews it, or the server does not."""
     if not _has_ended(connection, now):
         return
-    connection.refresh_from_db(fields=CREDENTIALS)  # it may have been renewed since the row was read
+    _reload(connection)  # it may have been renewed since the row was read
     if _has_ended(connection, now):
         reason = reason or _("The access to this account has ended and is being renewed. Try again later.")
         raise PlatformUnavailable(reason, retry_after=LEASE.total_seconds())

@@ -34,6 +34,14 @@ def sandbox(tmp_path: Path, settings: Settings) -> Iterator[SandboxHandle]:
 
 
 @pytest.fixture
+def revoking(tmp_path: Path, settings: Settings) -> Iterator[SandboxHandle]:
+    """Pleroma: its tokens can be renewed and taken back."""
+    with running_sandbox(tmp_path, with_samples=False, like="pleroma") as handle:
+        settings.OUTBOUND_ALLOW = (host_of(handle.url),)
+        yield handle
+
+
+@pytest.fixture
 def connection(sandbox: SandboxHandle) -> PlatformConnection:
     return Browser(make_user("alice")).connected(sandbox)
 
@@ -175,6 +183,51 @@ def test_what_somebody_stored_meanwhile_is_not_overwritten(
     monkeypatch.setattr(oauth, "renew", while_somebody_signs_in_again)
     renewing.renew_if_due(due)
     assert due.access_token == connection.access_token != given[0].access
+
+
+def test_a_connection_that_is_removed_while_its_token_is_renewed_leaves_no_access_behind(
+    revoking: SandboxHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = Browser(make_user("alice")).connected(revoking)
+    due, ask = make_due(connection), oauth.renew
+    given: list[Tokens] = []
+
+    def while_it_is_removed(*args: Any) -> Tokens:
+        given.append(ask(*args))
+        actions.remove(connection, connection.user)
+        return given[-1]
+
+    monkeypatch.setattr(oauth, "renew", while_it_is_removed)
+    with pytest.raises(CredentialsRefused, match="was removed"):
+        actions.renew(due)
+    assert not revoking.is_valid(given[0].access)
+
+
+def test_a_connection_that_was_removed_before_its_token_is_renewed_is_left_alone(
+    connection: PlatformConnection, sandbox: SandboxHandle
+) -> None:
+    due, asked = make_due(connection), exchanges(sandbox)
+    PlatformConnection.objects.all().delete()
+    with pytest.raises(CredentialsRefused, match="was removed"):
+        actions.renew(due)
+    assert exchanges(sandbox) == asked
+
+
+def test_a_token_that_is_renewed_while_its_connection_is_removed_is_given_back_too(
+    revoking: SandboxHandle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = Browser(make_user("alice")).connected(revoking)
+    due, revoke = make_due(connection), oauth.revoke
+
+    def while_it_is_renewed(*args: Any) -> None:
+        monkeypatch.setattr(oauth, "revoke", revoke)
+        renewing.renew_if_due(due)
+        revoke(*args)
+
+    monkeypatch.setattr(oauth, "revoke", while_it_is_renewed)
+    actions.remove(connection, connection.user)
+    assert due.access_token != connection.access_token
+    assert not revoking.is_valid(due.access_token)
 
 
 def test_a_token_that_ends_and_cannot_be_renewed_needs_a_person(connection: PlatformConnection) -> None:
