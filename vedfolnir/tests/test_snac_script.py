@@ -1,5 +1,6 @@
 """Fetching real snac servers: kept between runs, signatures checked, a clear word where it cannot be done."""
 
+import errno
 import platform
 import shutil
 from pathlib import Path
@@ -37,6 +38,23 @@ def test_a_machine_without_apt_is_told_so_and_tests_repeat_it(cache: Path, monke
         with pytest.raises(snac.SnacMissing, match=f"^snac {version} is not here: ") as caught:
             snac.command(version)
         assert why in str(caught.value)
+
+
+def test_a_full_disk_is_what_tests_repeat_too(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(version: str, work: Path) -> Path:
+        raise OSError(errno.ENOSPC, "No space left on device", str(work))
+
+    monkeypatch.setattr(snac, "_unpacked", full)
+    for ask in (snac.fetch, snac.command):
+        with pytest.raises(snac.SnacMissing, match="No space left on device"):
+            ask("2.96")
+
+
+def test_a_cache_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VEDFOLNIR_TEST_CACHE", str(tmp_path / "file"))
+    with pytest.raises(snac.SnacMissing, match="Not a directory|File exists"):
+        snac.fetch("2.96")
 
 
 def test_what_was_not_fetched_yet_says_how_to(cache: Path) -> None:
