@@ -53,7 +53,7 @@ def test_a_full_disk_is_what_tests_repeat_too(cache: Path, monkeypatch: pytest.M
 def test_a_cache_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("VEDFOLNIR_TEST_CACHE", str(tmp_path / "file"))
-    with pytest.raises(snac.SnacMissing, match="Not a directory|File exists"):
+    with pytest.raises(snac.SnacMissing, match=r"Not a directory|File exists"):
         snac.fetch("2.96")
 
 
