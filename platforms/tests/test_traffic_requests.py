@@ -17,7 +17,7 @@ from accounts.tests.people import make_user
 from platforms import actions
 from platforms.clients.api import Api, HeldBack
 from platforms.clients.base import PlatformRefused, PlatformUnavailable
-from platforms.models import PlatformConnection
+from platforms.models import PlatformConnection, TrafficState
 from platforms.sandbox.testing import SandboxHandle, running_sandbox
 from platforms.speaking import client_for, outlook_for
 from platforms.tests.cast import host_of, make_connection
@@ -25,7 +25,7 @@ from platforms.traffic import doors
 from platforms.traffic.breaker import TRIPS
 from platforms.traffic.shared import Shared
 from platforms.traffic.stores import RedisStore
-from platforms.traffic.traffic import Outlook, private
+from platforms.traffic.traffic import Held, Outlook, private
 from vedfolnir.tests.live import free_port
 
 pytestmark = pytest.mark.django_db
@@ -211,3 +211,49 @@ class TestPeople:
             with pytest.raises(actions.ConnectRefused):
                 actions.test_connection(connection, alice)
             assert outlook_for(connection).asked_until is not None
+
+
+class TestFiles:
+    def fail(self, url: str) -> None:
+        for _number in range(TRIPS):
+            host = doors.for_files(url)
+            host.failed(host.enter())
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "http://pictures.example/x.png",
+            "https://pictures.example:8443/x.png",
+            "http://pictures.example:443/x.png",
+            "https://other.example/x.png",
+        ],
+    )
+    def test_a_port_where_nothing_answers_shuts_no_other_one(self, url: str) -> None:
+        """Whoever can post can name one."""
+        self.fail(url)
+        doors.for_files("https://pictures.example/x.png").enter()
+        with pytest.raises(Held):
+            doors.for_files(url).enter()
+
+    @pytest.mark.parametrize("url", ["https://PICTURES.example:443/y.png", "https://pictures.example./z.png"])
+    def test_one_port_is_the_same_however_it_is_written(self, url: str) -> None:
+        self.fail("https://pictures.example/x.png")
+        with pytest.raises(Held, match=r"pictures\.example has not answered"):
+            doors.for_files(url).enter()
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://ex\ud800ample.org/x.png",
+            "https://exa\x00mple.org/x.png",
+            f"https://{'a' * 900}.example/x.png",
+            "https://[::1/x.png",
+            "https://somebody:secret@example.org/x.png",
+            "nonsense",
+            "",
+        ],
+    )
+    def test_of_what_is_no_address_nothing_is_kept(self, url: str) -> None:
+        self.fail(url)
+        doors.for_files(url).enter()
+        assert not TrafficState.objects.exists()

@@ -13,7 +13,9 @@ from platforms.traffic.budget import Pace
 from platforms.traffic.database import DatabaseStore
 from platforms.traffic.shared import Shared
 from platforms.traffic.stores import RedisStore
-from platforms.traffic.traffic import ANONYMOUS, Traffic
+from platforms.traffic.traffic import ANONYMOUS, Traffic, private
+from vedfolnir.lib.outbound import OutboundRefused
+from vedfolnir.lib.outbound.urls import parse_url
 
 
 def for_connection(connection: PlatformConnection, rates: RateHabits, *, person: bool = False) -> Traffic:
@@ -47,8 +49,15 @@ def for_person(url: str, rates: RateHabits | None = None) -> Traffic:
 
 
 def for_files(url: str) -> Traffic:
-    """The traffic to the host of `url` for public files, such as pictures."""
-    return Traffic(_host_of(url), everybodys(), asked_for="files", counted_as="files")
+    """The traffic to the host of `url` for public files, such as pictures; each scheme and port for itself.
+
+    Anybody can name a file, also on a port of somebody else's host where nothing answers.
+    """
+    try:
+        scheme, _separator, host = parse_url(url).origin.partition("://")
+    except OutboundRefused:
+        return private("")  # it is not going to be asked, and nothing can be said of it
+    return Traffic(host, everybodys(), asked_for=f"{scheme} files", counted_as=f"{scheme} files")
 
 
 def _without_token(rates: RateHabits | None, otherwise: str) -> str:

@@ -14,12 +14,13 @@ from django.utils import timezone
 from captions.models import Image, Post, Publication
 from platforms.models import PlatformConnection
 from platforms.traffic.breaker import TRIPS
-from processing import health, sweeping, tasks
+from processing import health, pictures, sweeping, tasks
 from processing.describing import Result
 from processing.models import CaptionGenerationTask
 from processing.tests import cast
 from processing.tests.tasks_case import TasksCase
 from processing.tests.test_doorbells import Rung
+from vedfolnir.lib.outbound import OutboundRefused
 
 DEAD_ACCOUNTS, POSTS = 30, 6
 SWEEPS = 12
@@ -152,6 +153,16 @@ class DeadMediaHostTests(TasksCase):
         held = Image.objects.filter(failures=0)
         self.assertEqual(held.count(), 4)
         self.assertTrue(all("has not answered since" in (one.processing_error or "") for one in held))
+
+    def test_what_is_no_address_is_refused_and_keeps_nobody_from_anything(self) -> None:
+        for address in (
+            "https://ex\ud800ample.org/x.png",
+            "https://exa\x00mple.org/x.png",
+            f"https://{'a' * 900}.org/x",
+        ):
+            for _number in range(TRIPS + 1):
+                with self.assertRaises(OutboundRefused):
+                    pictures.download(Image(image_url=address))
 
     def test_a_server_whose_pictures_cannot_be_had_is_read_and_written_all_the_same(self) -> None:
         self.sandbox.add_status()
