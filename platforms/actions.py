@@ -6,8 +6,8 @@ The network is asked first and outside any transaction; the rows are written aft
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F, Q
+from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
@@ -137,9 +137,12 @@ def store(user: User, plan: Plan, grant: Grant) -> PlatformConnection:
 
     An access that lacks something that is needed there is stored, and needs attention. Raises ConnectRefused.
     """
-    with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)  # one at a time: names, accounts and the default are unique
-        connection, replaced = _store(user, plan, grant)
+    try:
+        with transaction.atomic():
+            User.objects.select_for_update().get(pk=user.pk)  # one at a time: names and the default are unique
+            connection, replaced = _store(user, plan, grant)
+    except IntegrityError as error:  # a test found out that another connection's account has that name by now
+        raise ConnectRefused(_("Another connection of yours changed at the same moment. Try again.")) from error
     if replaced is not None and replaced.token != grant.token:
         grants.revoke(plan.base_url, replaced)
     _settle_credentials(connection, plan.identity)
@@ -147,15 +150,28 @@ def store(user: User, plan: Plan, grant: Grant) -> PlatformConnection:
 
 
 def _find(user: User, plan: Plan) -> PlatformConnection | None:
-    """The user's connection to that account, if there is one. Raises ConnectRefused when another has the name."""
-    own = PlatformConnection.objects.filter(user=user)
-    same_account = Q(account_id=plan.identity.account.id) | Q(username=plan.identity.account.username)
-    found = own.filter(same_account, instance_url=plan.base_url).first()
+    """The user's connection to that account, if there is one. Raises ConnectRefused when another has a name of it."""
+    own, account = PlatformConnection.objects.filter(user=user), plan.identity.account
+    here = own.filter(instance_url=plan.base_url)
+    found = here.filter(account_id=account.id).first()
+    namesake = here.filter(username=account.username).first()
+    if found is None and namesake is not None and namesake.username == account.username:
+        found = namesake  # a server that was made anew gives other ids
+    if namesake is not None and namesake != found:
+        raise _is_namesake(namesake)
     others = own.exclude(pk=found.pk) if found else own
     if others.filter(name=plan.name).exists():
         text = _("There is another connection called “%(name)s”. Choose another name.")
         raise ConnectRefused(text % {"name": plan.name}, "name")
     return found
+
+
+def _is_namesake(other: PlatformConnection) -> ConnectRefused:
+    text = _(
+        "Your connection “%(name)s” is known here as %(account)s, too, and is for another account. Test it, so that "
+        "its new name is found out, or remove it."
+    )
+    return ConnectRefused(text % {"name": other.name, "account": other.address})
 
 
 @sensitive_variables("token")
@@ -172,6 +188,7 @@ def _identify(base_url: str, token: str, connection: PlatformConnection | None =
 def _store(user: User, plan: Plan, grant: Grant) -> tuple[PlatformConnection, Grant | None]:
     """The connection, and the credentials that it had before."""
     found = _find(user, plan)
+    found = _locked(found) if found else None  # what is replaced may be renewed meanwhile
     replaced = _readable_grant(found) if found else None
     if found is None:
         has_default = PlatformConnection.objects.filter(user=user, is_default=True).exists()
@@ -180,7 +197,7 @@ def _store(user: User, plan: Plan, grant: Grant) -> tuple[PlatformConnection, Gr
         connection = found
     facts = _facts(plan.identity) | {"name": plan.name, "is_active": True} | grant.columns()
     if found is not None and found.account_id not in ("", plan.identity.account.id):
-        facts |= FORGET_SCANS  # another account of the same name
+        facts |= FORGET_SCANS  # made anew under the same name: none of its posts is known
     for field, value in facts.items():
         setattr(connection, field, value)
     connection.save(update_fields=[*facts, "updated_at"] if found else None)
@@ -249,11 +266,23 @@ def test_connection(connection: PlatformConnection, actor: User) -> Identity:
         raise ConnectRefused(
             _("The token speaks for another account now: @%(account)s. Connect again.") % known, "token"
         )
-    # It answered, so a pause that it asked for is over.
-    PlatformConnection.objects.filter(pk=connection.pk).update(**_facts(identity), paused_until=None)
-    connection.refresh_from_db()
+    _store_facts(connection, identity)
     _settle_credentials(connection, identity)
     return identity
+
+
+def _store_facts(connection: PlatformConnection, identity: Identity) -> None:
+    """What a test found out. Raises ConnectRefused where another connection has the account's name."""
+    same_server = PlatformConnection.objects.filter(user=connection.user_id, instance_url=connection.instance_url)
+    others = same_server.exclude(pk=connection.pk)
+    try:
+        with transaction.atomic():
+            # It answered, so a pause that it asked for is over.
+            PlatformConnection.objects.filter(pk=connection.pk).update(**_facts(identity), paused_until=None)
+    except IntegrityError as error:
+        namesake = others.filter(username=identity.account.username).first()
+        raise _is_namesake(namesake or connection) from error
+    connection.refresh_from_db()
 
 
 def renew(connection: PlatformConnection) -> None:

@@ -184,6 +184,45 @@ class TestConnecting:
         assert identity.PATIENCE + identity.QUICK.total <= 10
 
 
+class TestRenamedAccounts:
+    """Names change hands on servers; an account is its id there."""
+
+    def test_the_connection_of_the_same_id_is_meant_whatever_it_was_called(self, server: SandboxHandle) -> None:
+        alice = make_user("alice")
+        other = make_connection(alice, server, name="Other", username="old", account_id="99")
+        renamed = make_connection(alice, server, name="Renamed", username="before")
+        assert connect(alice, server, name="Renamed") == renamed
+        renamed.refresh_from_db()
+        other.refresh_from_db()
+        assert (renamed.username, other.username, other.account_id) == ("demo", "old", "99")
+
+    def test_another_connection_with_the_name_is_to_be_looked_at_first(self, server: SandboxHandle) -> None:
+        alice = make_user("alice")
+        make_connection(alice, server, name="Stale", account_id="99")  # was called demo once
+        renamed = make_connection(alice, server, name="Renamed", username="before")
+        with pytest.raises(actions.ConnectRefused, match="“Stale” is known here as @demo"):
+            connect(alice, server, name="Renamed")
+        with pytest.raises(actions.ConnectRefused, match="“Stale” is known here as @demo"):
+            actions.test_connection(renamed, alice)
+        assert set(PlatformConnection.objects.values_list("username", flat=True)) == {"demo", "before"}
+
+    def test_a_name_that_the_database_takes_for_the_same_is_refused_in_words(self, server: SandboxHandle) -> None:
+        alice = make_user("alice")
+        make_connection(alice, server, name="Other", username="DÉMO", account_id="99")
+        try:
+            connect(alice, server)
+        except actions.ConnectRefused as refused:  # MariaDB
+            assert "“Other” is known here as @DÉMO" in refused.reason
+        assert PlatformConnection.objects.get(name="Other").account_id == "99"
+
+    def test_a_server_that_was_made_anew_gives_the_account_another_id(self, server: SandboxHandle) -> None:
+        alice = make_user("alice")
+        before = make_connection(alice, server, account_id="99")
+        assert connect(alice, server) == before
+        before.refresh_from_db()
+        assert before.account_id == server.account_id
+
+
 class TestTesting:
     def test_it_refreshes_what_is_known_of_the_server(self, server: SandboxHandle) -> None:
         alice = make_user()
