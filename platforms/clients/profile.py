@@ -43,7 +43,7 @@ class Writing:
 class RateHabits:
     """What a server allows, as far as it is known without asking."""
 
-    requests: int | None = None  # of one period, where the server counts; None: it does not count
+    requests: int | None = None  # for the page alone, as `period`: budgets go by what the server's headers say
     period: float = 300.0  # seconds
     counted_by: str = ""  # "token", "address", "user"
     headers: str = ""  # in words, for the page
@@ -56,7 +56,7 @@ class Paging:
     """How a list of posts is given out."""
 
     size: int = 40  # posts of a page that are asked for
-    links: bool = True  # whether a Link header leads to the next page
+    links: bool = True  # whether a Link header leads to the next page; else none is followed
     notes: str = ""
 
 

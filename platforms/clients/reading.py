@@ -51,7 +51,7 @@ class Reader:
     def statuses(self, account_id: str, *, max_id: str | None = None) -> Iterator[Status | UnreadableStatus]:
         """Newest first, each once, without boosts.
 
-        Walks by `max_id` = the lowest id of the page, or by the query of the server's own link to the next page; stops
+        Walks by `max_id` = the lowest id of the page, or where the family has links to the next page by theirs; stops
         at an empty page, a page without a new id, or after `MAX_PAGES`. A short page is not the last one everywhere,
         and `only_media` is never asked for: some do not know it, Takahē then repeats a post for each picture.
         """
@@ -67,7 +67,8 @@ class Reader:
                 return
             yield from _new_of(page, seen)
             seen.update(ids)
-            params = base | (_next_query(answer.headers) or {"max_id": _lowest(ids)})
+            linked = _next_query(answer.headers) if self.profile.paging.links else None
+            params = base | (linked or {"max_id": _lowest(ids)})
         logger.warning("Stopped after %s pages of posts: the server goes on without end.", MAX_PAGES)
 
     def snapshot(self, status_id: str) -> Snapshot:

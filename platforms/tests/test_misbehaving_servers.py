@@ -14,7 +14,10 @@ from platforms.clients import entities, reading
 from platforms.clients.api import Api, _host_of_redirect
 from platforms.clients.base import CredentialsRefused, PlatformRefused, PlatformUnavailable, StatusGone
 from platforms.clients.mastodon import MastodonClient
-from platforms.tests.cast import attachment_json, mastodon, status_json
+from platforms.clients.pixelfed import PixelfedClient
+from platforms.clients.snac import SnacClient
+from platforms.clients.writing import Writer
+from platforms.tests.cast import WRITING, attachment_json, host_of, mastodon, status_json
 from vedfolnir.lib import outbound
 
 STATUSES = "/api/v1/accounts/1/statuses"
@@ -112,6 +115,18 @@ def test_a_useless_link_is_no_link(httpserver: HTTPServer, client: MastodonClien
         lambda request: json_response(pages[request.args.get("max_id", "")], Link=link)
     )
     assert listed(client) == ["3"]
+
+
+@pytest.mark.parametrize("family", [PixelfedClient, SnacClient])
+def test_no_link_is_followed_where_the_family_has_none(httpserver: HTTPServer, family: type[Writer]) -> None:
+    pages = {"": [status_json(3)], "3": [status_json(2)], "2": []}
+    astray = '<https://x.example/?max_id=2>; rel="next"'
+    httpserver.expect_request(STATUSES).respond_with_handler(
+        lambda request: json_response(pages[request.args.get("max_id", "")], Link=astray)
+    )
+    url = httpserver.url_for("").rstrip("/")
+    with Api(url, token="a-token", allow=[host_of(url)]) as api:
+        assert [status.id for status in family(api, WRITING).statuses("1")] == ["3", "2"]
 
 
 @pytest.mark.parametrize("answer", [{"error": "odd"}, None, "text", [None], [[]], [{"uri": "x"}], [7]])
