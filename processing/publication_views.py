@@ -62,7 +62,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
         "images": publication.post.images.filter(status__in=(Image.Status.APPROVED, Image.Status.POSTED)).order_by(
             "attachment_index"
         ),
-        "may_retry": may_decide and publication.status == Publication.Status.REFUSED,
+        "may_retry": may_decide and requests.can_be_retried(publication),
         "may_undo": may_decide and requests.can_be_undone(publication),
         "put_back": explaining.put_back(publication),
         "lost": explaining.lost(publication),

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from captions.models.post import Post
-from platforms.models import PlatformConnection
+from platforms.models import AttentionAbout, PlatformConnection
 from vedfolnir.lib.fields import active_marker, enum_check
 from vedfolnir.lib.querysets import TouchingQuerySet
 
@@ -33,8 +33,8 @@ class PublicationQuerySet(TouchingQuerySet["Publication"]):
     def due(self, now: datetime | None = None) -> Self:
         """What a worker may take now: not held by another, on an active connection whose server did not ask to wait.
 
-        A connection that needs attention holds back what is to be written, not what a person wants undone; what went
-        wrong by one connection holds it back by all connections to that account.
+        A connection that needs attention holds back what is to be written, not what a person wants undone, unless it
+        is about the access; what went wrong by one connection holds it back by all connections to that account.
         """
         now = now or timezone.now()
         active = PlatformConnection.objects.filter(is_active=True).filter(
@@ -42,8 +42,9 @@ class PublicationQuerySet(TouchingQuerySet["Publication"]):
         )
         stopped = PlatformConnection.objects.of_stopped_accounts()
         works = active.filter(Q(attention=None) | Q(attention="")).exclude(pk__in=stopped.values("pk"))
+        speaking = active.filter(Q(attention=None) | Q(attention="") | ~Q(attention_about=AttentionAbout.CREDENTIALS))
         ready = Q(status=Publication.Status.QUEUED, platform_connection__in=works) | Q(
-            status=Publication.Status.UNDOING, platform_connection__in=active
+            status=Publication.Status.UNDOING, platform_connection__in=speaking
         )
         return self.filter(ready, status__in=Publication.WORK, next_attempt_at__lte=now)
 
@@ -116,3 +117,8 @@ class Publication(models.Model):
 
     def __str__(self) -> str:
         return f"publication {self.pk} of post {self.post_id}"
+
+    @property
+    def was_undone_in_part(self) -> bool:
+        """Whether it was published, and then an undo went wrong: nobody says any more that the texts are there."""
+        return self.status == Publication.Status.REFUSED and self.verified_at is not None

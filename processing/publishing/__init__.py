@@ -99,6 +99,8 @@ def _attempt(publication: Publication, client_factory: ClientFactory, at_step: A
         return Result.REFUSED
     except PlatformRefused as error:
         partly = ""
+        if attempt is None and outcomes.hold_undo(publication, error):
+            return Result.LATER
         if attempt is not None:
             partly = undoing.partly_undone(attempt) if undo else writing.partly_written(attempt)
         outcomes.refuse(publication, f"{error.reason} {partly}".strip())

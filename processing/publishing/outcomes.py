@@ -15,8 +15,14 @@ from captions.ingest import editable_values, id_values
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, publishable_images
 from platforms.actions import raise_attention
-from platforms.clients.base import CredentialsRefused, PlatformClient, PlatformUnavailable, Snapshot
-from platforms.models import PlatformConnection
+from platforms.clients.base import (
+    CredentialsRefused,
+    PlatformClient,
+    PlatformRefused,
+    PlatformUnavailable,
+    Snapshot,
+)
+from platforms.models import AttentionAbout, PlatformConnection
 from processing.publishing import leases
 from processing.publishing.compare import alt_texts, is_unchanged
 from processing.publishing.judging import Verdict
@@ -30,15 +36,17 @@ SETTLED: dict[str, Any] = {"next_attempt_at": None, "sent_at": None, "base": Non
 def postpone(publication: Publication, error: PlatformUnavailable) -> bool:
     """Try again later; False when it has failed so often that a person must look.
 
-    A server that says when it wants to be asked again is no failure; the whole account waits for it.
+    A server that says when it wants to be asked again is no failure; the whole account waits for it. An undo whose
+    outcome nobody knows is never given up.
     """
     later = leases.next_attempt(publication.failures + 1, error.retry_after)
     if error.retry_after is not None:
         until = min(timezone.now() + timedelta(seconds=error.retry_after), later)
         leases.settle(publication, next_attempt_at=later, error=error.reason)
         PlatformConnection.objects.filter(pk=publication.platform_connection_id).update(paused_until=until)
-    elif publication.failures + 1 < leases.FAILURES_MOST:
-        leases.settle(publication, failures=publication.failures + 1, next_attempt_at=later, error=error.reason)
+    elif publication.failures + 1 < leases.FAILURES_MOST or _is_undo_in_doubt(publication):
+        reason = f"{error.reason} {_doubt(publication)}".strip()
+        leases.settle(publication, failures=publication.failures + 1, next_attempt_at=later, error=reason)
     else:
         gave_up = _("Gave up after %(count)d attempts; try again once the server works. %(reason)s")
         reason = gave_up % {"count": leases.FAILURES_MOST, "reason": error.reason}
@@ -52,15 +60,41 @@ def postpone(publication: Publication, error: PlatformUnavailable) -> bool:
 
 def hold_for_credentials(publication: Publication, error: CredentialsRefused) -> None:
     """The token does not work: nothing of this account is tried until it is connected again, and nothing is lost."""
-    if publication.status == Publication.Status.UNDOING:
-        refuse(publication, error.reason)
-    else:
-        leases.settle(publication, next_attempt_at=timezone.now(), error=error.reason)
-    raise_attention(publication.platform_connection, error)
+    held = f"{error.reason} {_doubt(publication)}".strip()
+    leases.settle(publication, next_attempt_at=timezone.now(), error=held)
+    connection = publication.platform_connection
+    raise_attention(connection, error)
+    if publication.status == Publication.Status.UNDOING and connection.attention_about != AttentionAbout.CREDENTIALS:
+        # An older reason for attention stands in front of this one and holds no undo back: not in each sweep.
+        rows = Publication.objects.filter(pk=publication.pk, status=publication.status, leased_until=None)
+        rows.update(next_attempt_at=leases.next_attempt(leases.FAILURES_MOST, None))
+
+
+def hold_undo(publication: Publication, error: PlatformRefused) -> bool:
+    """Keep an undo whose outcome is not known, and that cannot be looked for now; False for everything else."""
+    if not _is_undo_in_doubt(publication):
+        return False
+    later = leases.next_attempt(leases.FAILURES_MOST, None)
+    leases.settle(publication, next_attempt_at=later, error=f"{error.reason} {_doubt(publication)}")
+    return True
+
+
+def _is_undo_in_doubt(publication: Publication) -> bool:
+    return publication.status == Publication.Status.UNDOING and publication.sent_at is not None
+
+
+def _doubt(publication: Publication) -> str:
+    """What else a person must know of an undo that waits."""
+    if publication.status != Publication.Status.UNDOING:
+        return ""
+    if publication.sent_at is None:
+        return _("The undo goes on by itself as soon as that is settled.")
+    return _("Whether the undo is done already is not known; that is looked for first, as soon as this is settled.")
 
 
 def refuse(publication: Publication, reason: str) -> None:
-    """A person must look. The images stay approved; an undo that is refused leaves the publication as it was.
+    """A person must look. The images stay approved; an undo that is refused leaves the publication as it was, unless
+    something of it was sent: then nothing says any more that the texts are there.
 
     What was sent and not judged yet stays noted: trying again begins with that.
     """
@@ -95,8 +129,9 @@ def alarm(publication: Publication, base: Snapshot, after: Snapshot, found: list
 
 
 def _status_after_trouble(publication: Publication) -> str:
-    was_posted = publication.status == Publication.Status.UNDOING and publication.verified_at is not None
-    return Publication.Status.POSTED if was_posted else Publication.Status.REFUSED
+    is_undo = publication.status == Publication.Status.UNDOING
+    as_it_was = is_undo and publication.verified_at is not None and publication.sent_at is None
+    return Publication.Status.POSTED if as_it_was else Publication.Status.REFUSED
 
 
 def written_by_somebody_else() -> str:

@@ -31,7 +31,9 @@ def retry(publication: Publication, *, user: User | None) -> None:
     `user` is None for an operator at the command line. Raises RequestRefused.
     """
     _require_permission(publication, user)
-    refused = Publication.objects.filter(pk=publication.pk, status=Publication.Status.REFUSED)
+    if publication.was_undone_in_part:
+        raise RequestRefused(_("It was published, and then its undo went wrong. Ask for the undo again."))
+    refused = Publication.objects.filter(pk=publication.pk, status=Publication.Status.REFUSED, verified_at=None)
     again = {
         "status": Publication.Status.QUEUED,
         "seen_edited_at": publication.post.edited_at,
@@ -48,6 +50,11 @@ def retry(publication: Publication, *, user: User | None) -> None:
             audit.record("publication_retried", actor=user, entity=publication)
     except IntegrityError as error:
         raise RequestRefused(_("Another publication of the same post is under way already.")) from error
+
+
+def can_be_retried(publication: Publication) -> bool:
+    """Whether `retry` would take it: what was published once is undone again, not written again."""
+    return publication.status == Publication.Status.REFUSED and not publication.was_undone_in_part
 
 
 def can_be_undone(publication: Publication) -> bool:
