@@ -386,6 +386,15 @@ class TestBreaker:
         world.clock.now += 60
         assert (wait_of(world.worker()), wait_of(world.worker())) == (0, 0)  # let go, each time
 
+    def test_a_probe_that_its_budget_holds_back_makes_room_for_another(self, world: World) -> None:
+        poor, other = world.worker(counted_as="connection 1"), world.worker(counted_as="connection 2")
+        ask(poor, headers=budget(0))
+        self.fail(world)
+        world.clock.now += OPEN
+        with pytest.raises(Held):
+            poor.enter()
+        assert wait_of(other) == 0
+
     def test_a_request_of_a_person_is_the_probe_at_any_time(self, world: World) -> None:
         self.fail(world)
         person = world.worker(person=True)

@@ -17,12 +17,14 @@ from accounts.tests.people import make_user
 from platforms import actions
 from platforms.clients.api import Api, HeldBack
 from platforms.clients.base import PlatformRefused, PlatformUnavailable
+from platforms.clients.families import family
 from platforms.models import PlatformConnection, TrafficState
 from platforms.sandbox.testing import SandboxHandle, running_sandbox
 from platforms.speaking import client_for, outlook_for
 from platforms.tests.cast import host_of, make_connection
 from platforms.traffic import doors
 from platforms.traffic.breaker import TRIPS
+from platforms.traffic.budget import READ, WRITE
 from platforms.traffic.shared import Shared
 from platforms.traffic.stores import RedisStore
 from platforms.traffic.traffic import Held, Outlook, private
@@ -104,6 +106,23 @@ class TestRefusals:
                 with pytest.raises(PlatformRefused):
                     api.get("no-slash")
         assert known.outlook() == Outlook()
+
+
+class TestPace:
+    def test_pixelfed_takes_ten_edits_a_minute_from_one_user_and_never_says_so(self, alice: User) -> None:
+        first, second = (
+            make_connection(owner, platform_type="pixelfed", account_id="7") for owner in (alice, make_user("bob"))
+        )
+        other = make_connection(alice, name="Other", platform_type="pixelfed", account_id="8", username="other")
+        rates = family("pixelfed").profile.rates
+        for number in range(10):
+            worker = doors.for_connection((first, second)[number % 2], rates)
+            assert worker.answered(worker.enter(WRITE), 200, {}) is None
+        for connection in (first, second):
+            with pytest.raises(Held):
+                doors.for_connection(connection, rates).enter(WRITE)
+            doors.for_connection(connection, rates).enter(READ)
+        doors.for_connection(other, rates).enter(WRITE)
 
 
 class TestDeadServers:
