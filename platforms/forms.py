@@ -1,6 +1,5 @@
 """The shapes of what people send; `platforms.actions` decides."""
 
-import re
 from typing import Any
 
 from django import forms
@@ -10,9 +9,10 @@ from accounts.models import User
 from accounts.roles import Ability, Role
 from platforms.actions import LONGEST_NAME, MEMBER_ROLES
 from platforms.models import PlatformConnection, PlatformMember
-from platforms.wanted import OPTIONS, tag_list
+from platforms.wanted import OPTIONS, is_tag, tag_list
 
 MOST_DAYS = 36_500
+LONGEST_TAGS = 500  # characters, the columns' length
 
 
 class ConnectForm(forms.Form):
@@ -74,11 +74,14 @@ class OptionsForm(forms.ModelForm[PlatformConnection]):
     def _tags(self, field: str) -> str:
         """As they are stored: plain, in order, separated by spaces."""
         tags = sorted(tag_list(self.cleaned_data[field]))
-        if odd := [tag for tag in tags if not re.fullmatch(r"\w+", tag)]:
+        if odd := [tag for tag in tags if not is_tag(tag)]:
             raise forms.ValidationError(
                 _("“%(tag)s” is no hashtag: it consists of letters, digits and underscores."), params={"tag": odd[0]}
             )
-        return " ".join(tags)
+        text = " ".join(tags)
+        if len(text) > LONGEST_TAGS:  # the plain form of some letters is longer
+            raise forms.ValidationError(_("These are too many hashtags. Name fewer of them."))
+        return text
 
 
 class MemberForm(forms.Form):

@@ -77,6 +77,8 @@ def _store(connection: PlatformConnection, found: Detected) -> bool:
             )
     for name, value in values.items():
         setattr(connection, name, value)
+    if "platform_type" in changed:
+        connection.refresh_from_db(fields=list(actions.FORGET_SCANS))
     return is_first and bool(changed)
 
 

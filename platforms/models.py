@@ -157,6 +157,8 @@ class PlatformConnection(HoldsSecrets):
     scanned_until = models.DateTimeField(_("scanned up to"), null=True, blank=True, editable=False)
     # The post below which nothing has been read yet, where the scans so far stopped; empty when they saw the oldest.
     scan_below = RemoteIdField(max_length=500, default="", db_default="", blank=True, editable=False)
+    # How often it was asked for that all is read anew: a scan that began before that records nothing.
+    scans_forgotten = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     default_marker = active_marker(models.Q(is_default=True))
 
     objects = PlatformConnectionQuerySet.as_manager()
@@ -174,6 +176,7 @@ class PlatformConnection(HoldsSecrets):
             models.Index(fields=["platform_type", "is_active"], name="ix_platform_type_active"),
             models.Index(fields=["instance_url", "platform_type"], name="ix_platform_instance_type"),
             models.Index(fields=["renew_at"], name="ix_platform_renew_at"),
+            models.Index(fields=["name", "id"], name="ix_platform_name"),  # the menu of those who see all
         ]
 
     def __str__(self) -> str:

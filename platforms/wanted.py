@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Self
 
 from django.utils import timezone
@@ -17,7 +18,11 @@ from vedfolnir.lib.text import strip_html
 # What people put into a post to keep machines away from it; the first three are honoured by other alt text bots too.
 OPT_OUT_TAGS = frozenset({"noai", "nobot", "nollm", "noalttext"})
 PUBLIC, UNLISTED, DIRECT = "public", "unlisted", "direct"
-_HASHTAG = re.compile(r"(?<![\w/&#])#(\w+)")
+# From "#" to a blank; `_tag_at_start` cuts off what belongs to no tag.
+_HASHTAG = re.compile(r"(?<![\w/&#])#([^\s#]+)")
+# What may join the letters of a tag: Catalan and Japanese middle dots, and what Persian and Indic scripts are joined
+# with (Mastodon's app/models/tag.rb, HASHTAG_SEPARATORS).
+_JOINING = "\u00b7\u30fb\u200c\u200d"
 _SEPARATORS = re.compile(r"[\s,;]+")
 
 # The columns of a connection that decide what a scan takes.
@@ -101,12 +106,29 @@ def is_reply(status: Status) -> bool:
 
 def tags_of(named: Iterable[str], text: str) -> frozenset[str]:
     """The tags that the server names, and those in the text: not every server lists them."""
-    return frozenset(plain_tag(tag) for tag in named) | frozenset(_HASHTAG.findall(plain_tag(text)))
+    written = frozenset(map(_tag_at_start, _HASHTAG.findall(plain_tag(text)))) - {""}
+    return written | frozenset(map(plain_tag, named))
 
 
 def tag_list(text: str) -> frozenset[str]:
     """The tags of a list as people type it, with or without "#", separated by spaces or commas."""
     return frozenset(plain_tag(tag).lstrip("#") for tag in _SEPARATORS.split(text)) - {""}
+
+
+def is_tag(text: str) -> bool:
+    """Whether servers would take the whole of `text` for a tag, written behind a "#"."""
+    return bool(text) and _tag_at_start(text) == text
+
+
+def _tag_at_start(text: str) -> str:
+    """Letters, digits and underscores, with the marks that most scripts write some of their vowels with."""
+    return "".join(takewhile(_belongs_to_tag, text)).rstrip(_JOINING)
+
+
+def _belongs_to_tag(character: str) -> bool:
+    if "\ufe00" <= character <= "\ufe0f":  # asks for a look of what stands before, such as an emoji's
+        return False
+    return character.isalnum() or character in "_" + _JOINING or unicodedata.category(character).startswith("M")
 
 
 def plain_tag(text: str) -> str:

@@ -81,7 +81,7 @@ def _read(
     task: CaptionGenerationTask, wishes: TaskSettings, walk: coverage.Walk, found: Found, reading: _Reading
 ) -> bool:
     """Read a part of the account; False when its time is over and there may be more of it."""
-    for page in _pages(walk.statuses(reading.client, task.platform_connection, reading.cursor)):
+    for page in _pages(walk.statuses(reading.client, task.platform_connection, reading.cursor, found.read)):
         _take(task, wishes, page, found)
         last_id = next((status.id for status in reversed(page) if status.id), "")
         kept = _keep(task, walk, found, last_id)
@@ -90,7 +90,7 @@ def _read(
             walk.enough(task.platform_connection, last_id)
             return True
         if len(page) == PAGE:
-            if kept and monotonic() > reading.until:
+            if kept and monotonic() > reading.until and not walk.in_one_go:
                 return False
             stopping.pause(wishes.processing_delay)
     return True

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from platforms.forms import OptionsForm
 from platforms.models import PlatformConnection
 from platforms.tests.cast import a_status, attachment_json, status_json
-from platforms.wanted import wants
+from platforms.wanted import tag_list, tags_of, wants
 
 
 def connection(**options: bool) -> PlatformConnection:
@@ -74,3 +75,29 @@ def test_posts_that_opt_out_are_left_out_unless_the_owner_overrides_it(changes: 
 )
 def test_other_words_are_no_opt_out(content: str) -> None:
     assert wants(connection(), a_status(content=content))
+
+
+@pytest.mark.parametrize("tag", ["हिन्दी", "ไม่ใช้ai", "தமிழ்", "català·ai", "مى\u200cخواهم", "été", "日本・語"])
+def test_tags_of_every_script_are_tags_in_lists_and_in_texts(tag: str) -> None:
+    form = OptionsForm({"opt_out_tags": f"#{tag}"})
+    assert form.is_valid(), form.errors.as_text()
+    listed = tag_list(form.cleaned_data["opt_out_tags"])
+    assert listed <= tags_of([], f"Bild (#{tag}), x")
+    assert listed <= tags_of([tag], "")
+
+
+@pytest.mark.parametrize(
+    "text", ["#noai.", "#noai, x", "#noai!", "(#noai)", "#noai\ufe0f", "#noai·", "#noai#more", "#noai-x", "＃ＮｏＡＩ…"]
+)
+def test_a_tag_ends_where_no_letter_follows(text: str) -> None:
+    assert "noai" in tags_of([], text)
+
+
+def test_the_owners_own_list_holds_whatever_else_is_overridden() -> None:
+    owners = PlatformConnection(account_id="1", ignore_opt_out=True, opt_out_tags="private_walk")
+    assert wants(owners, a_status(**tag("noai")))
+    assert not wants(owners, a_status(**tag("private_walk")))
+
+
+def test_tags_whose_plain_form_is_too_long_to_be_stored_are_refused() -> None:
+    assert not OptionsForm({"only_tags": "ß" * 400}).is_valid()

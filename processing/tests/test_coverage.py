@@ -1,6 +1,8 @@
 """What a scan reads of an account that earlier scans have read: what is new, what was left, and no more."""
 
-from datetime import timedelta
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 from urllib.parse import parse_qs
@@ -10,9 +12,13 @@ from django.utils import timezone
 
 from captions.models import Image, Post
 from platforms import actions as platforms
+from platforms.clients.base import Status
+from platforms.clients.reading import Reader
 from platforms.forms import OptionsForm
+from platforms.grants import Grant
+from platforms.identity import identify
 from platforms.models import PlatformConnection
-from processing import scanning, stopping
+from processing import coverage, scanning, stopping
 from processing.actions import cancel_task
 from processing.models import CaptionGenerationTask, TaskStatus
 from processing.running import run_task
@@ -126,6 +132,110 @@ class SinceLastScanTests(CoverageCase):
         self.scan()
         assert self.found() == {post}
 
+    def test_a_post_with_an_old_date_at_the_top_does_not_hide_the_news(self) -> None:
+        self.fill(5, from_days=10)
+        self.scan()
+        news = {self.post(2, f"News {number}") for number in range(3)}
+
+        real = Reader.statuses
+
+        def with_an_import(reader: Reader, account_id: str, **below: Any) -> Any:
+            posts = list(real(reader, account_id, **below))
+            assert isinstance(posts[0], Status)
+            old = replace(posts[0], id="99999999999999999", uri="x:y", created_at="2001-01-01T00:00:00Z")
+            return iter([replace(old, attachments=()), *posts])
+
+        with mock.patch.object(Reader, "statuses", with_an_import):
+            self.scan()
+        assert news <= self.found()
+
+    def test_the_news_end_where_earlier_scans_stopped_so_that_nothing_counts_twice(self) -> None:
+        posts = [self.post(1 - number / 1000) for number in range(100)]
+        self.scan(max_posts_per_run=30)
+
+        assert self.scan(max_posts_per_run=1000).images_found == 70
+        assert self.found() == set(posts)
+
+    def test_all_is_read_again_though_it_was_asked_for_during_a_scan(self) -> None:
+        self.fill(60)
+        self.scan(max_posts_per_run=1000)
+        hidden = self.post(130)
+        pressed = iter([True])
+
+        def press() -> None:
+            if next(pressed, False):
+                platforms.forget_scans(PlatformConnection.objects.get(pk=self.connection.pk), self.owner)
+
+        task = self.start(max_posts_per_run=1000)
+        self.run_task(task, after_page=press)
+        self.describe_due()
+        self.run_task(task)
+        self.scan(max_posts_per_run=1000)
+        assert hidden in self.found()
+
+    def test_another_account_of_the_same_name_is_read_from_the_top(self) -> None:
+        self.post(1)
+        self.scan()
+        known = identify(self.connection.instance_url, self.sandbox.token)
+        plan = platforms.Plan(
+            self.connection.name,
+            self.connection.instance_url,
+            replace(known, account=replace(known.account, id="4711")),
+        )
+        stored = platforms.store(self.owner, plan, Grant(self.sandbox.token))
+
+        assert stored.pk == self.connection.pk
+        assert (stored.account_id, stored.scanned_until, stored.scans_forgotten) == ("4711", None, 1)
+
+
+class HeedlessServerTests(CoverageCase):
+    """A server that lists all it has, or the newest of it, whatever it is asked for."""
+
+    def steps(self, task: CaptionGenerationTask) -> int:
+        """How many a scan takes in which the time of each is over with its first page."""
+        for number in range(1, 40):
+            if not run_task(task.pk, seconds=-1.0):
+                task.refresh_from_db()
+                return number
+        raise AssertionError("A scan without end.")
+
+    def heedless(self) -> AbstractContextManager[Any]:
+        real = Reader.statuses
+
+        def statuses(reader: Reader, account_id: str, *, max_id: str | None = None) -> Any:
+            return real(reader, account_id)
+
+        return mock.patch.object(Reader, "statuses", statuses)
+
+    def test_a_scan_in_steps_comes_to_its_end_and_counts_each_post_once(self) -> None:
+        self.fill(100)
+        task = self.start(max_posts_per_run=1000)
+        with self.heedless():
+            assert self.steps(task) == 2
+        assert (task.images_found, Image.objects.count()) == (100, 100)
+
+    def test_it_goes_on_in_the_right_place_though_the_post_where_it_stopped_is_gone(self) -> None:
+        self.fill(100)
+        task = self.start(max_posts_per_run=1000)
+        with self.heedless():
+            assert run_task(task.pk, seconds=-1.0)
+            task.refresh_from_db()
+            self.sandbox.delete_status(task.scan_cursor)
+            self.post(0)
+            self.steps(task)
+        assert task.images_found in (99, 100)
+        self.describe_due()
+        self.run_task(task)
+        self.scan()
+        assert Image.objects.count() == 101
+
+    def test_scans_of_a_few_posts_reach_the_oldest(self) -> None:
+        self.fill(100)
+        with self.heedless():
+            for expected in (30, 60, 90, 100):
+                self.scan(max_posts_per_run=30)
+                assert len(self.found()) == expected
+
 
 class InterruptedTests(CoverageCase):
     def test_a_scan_in_many_steps_reads_each_page_once(self) -> None:
@@ -172,9 +282,12 @@ class InterruptedTests(CoverageCase):
         """A task that finds so many pictures, most of them in our own rows and a row at a time: the news overlap."""
         self.fill(count)
         self.scan(describe=False, max_posts_per_run=1000)
-        patched = mock.patch.object(scanning, "STORED_AT_ONCE", 1)
-        patched.start()
-        self.addCleanup(patched.stop)
+        for patched in (
+            mock.patch.object(scanning, "STORED_AT_ONCE", 1),
+            mock.patch.object(coverage, "OLD_IN_A_ROW", 1),
+        ):
+            patched.start()
+            self.addCleanup(patched.stop)
         return self.start(max_posts_per_run=1000)
 
     def test_stored_pictures_are_taken_up_in_steps_too(self) -> None:
@@ -188,10 +301,11 @@ class InterruptedTests(CoverageCase):
         assert task.images_found == 10
 
     def test_the_describer_hears_of_stored_pictures_and_the_lease_is_renewed_with_each_lot(self) -> None:
-        task, leases = self.stored(10), []
+        task, leases = self.stored(10), list[datetime]()
 
         def note() -> None:
             task.refresh_from_db()
+            assert task.next_attempt_at is not None
             leases.append(task.next_attempt_at)
 
         run_task(task.pk, after_page=note)
@@ -273,7 +387,8 @@ class OptionTests(CoverageCase):
         self.fill(10)
 
         def change() -> None:
-            PlatformConnection.objects.filter(pk=self.connection.pk).update(include_private=True)
+            now = PlatformConnection.objects.get(pk=self.connection.pk)
+            platforms.set_options(now, self.owner, include_private=True)
 
         self.run_task(self.start(), after_page=change)
         self.connection.refresh_from_db()
