@@ -1,11 +1,11 @@
 """Alt texts on servers that take them for HTML: what would not survive is refused instead of being mangled."""
 
-import html
 import re
 
 from django.utils.translation import gettext as _
 
 from platforms.clients.base import PlatformRefused
+from vedfolnir.lib.text import unescape
 
 # What a parser of HTML takes for a tag, a comment or a declaration; "<3" and "a < b" are none.
 _TAG = re.compile(r"<(?:[A-Za-z/!?]|[^<>]+>|\Z)")
@@ -26,7 +26,7 @@ def require_no_entities(text: str, *, except_own: bool = False) -> None:
     `except_own` allows the three that the server itself writes and reads: it keeps them as they are.
     """
     rest = _OWN_ENTITIES.sub(" ", text) if except_own else text
-    if html.unescape(rest) != rest:
+    if unescape(rest) != rest:
         raise PlatformRefused(
             _("This server turns codes such as “&copy;” into what they stand for. Write the character itself.")
         )

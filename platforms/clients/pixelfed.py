@@ -3,15 +3,13 @@
 The facts: app/Http/Controllers/Api/ApiV1Controller.php, `mediaUpdate`. It cannot be run here.
 """
 
-import html
-
 from django.utils.translation import gettext_lazy
 
 from platforms.clients.base import Capabilities, Status, StatusSource
 from platforms.clients.markup import as_text, require_no_entities, require_no_tags
 from platforms.clients.profile import Paging, Profile, RateHabits, SigningIn, Way, Writing
 from platforms.clients.writing import Writer
-from vedfolnir.lib.text import strip_html
+from vedfolnir.lib.text import strip_html, unescape
 
 PROFILE = Profile(
     family="pixelfed",
@@ -61,4 +59,4 @@ class PixelfedClient(Writer):
         require_no_entities(text, except_own=True)
 
     def same_text(self, written: str, shown: str | None) -> bool:
-        return super().same_text(written, shown) or as_text(written) == html.unescape(shown or "")
+        return super().same_text(written, shown) or as_text(written) == unescape(shown or "")

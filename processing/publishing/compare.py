@@ -9,8 +9,6 @@ others that damage to it is named.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html.parser import HTMLParser
-from operator import eq
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -18,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from platforms.clients.base import Attachment, Snapshot, Status
-from vedfolnir.lib.text import strip_html
+from vedfolnir.lib.text import StrangersParser, strip_html
 
 SameText = Callable[[str, str | None], bool]  # PlatformClient.same_text: what was written, what is shown
 
@@ -82,7 +80,7 @@ def changes(before: Snapshot, after: Snapshot) -> list[Change]:
     found += [
         _change(key, name, getattr(before.status, key), getattr(after.status, key))
         for key, name in STATUS_FIELDS.items()
-        if not SAME.get(key, eq)(getattr(before.status, key), getattr(after.status, key))
+        if not _is_same(key, before.status, after.status)
     ]
     found += [
         _change(key, name, sorted(getattr(before.status, key)), sorted(getattr(after.status, key)))
@@ -142,7 +140,7 @@ def _attachment_differences(
     found += [
         _("The %(field)s of picture %(number)d changed.") % {"number": number, "field": name}
         for key, name in ATTACHMENT_FIELDS.items()
-        if not SAME.get(key, eq)(getattr(was, key), getattr(now, key))
+        if not _is_same(key, was, now)
     ]
     return found
 
@@ -178,6 +176,11 @@ SAME: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
+def _is_same(key: str, was: Status | Attachment, now: Status | Attachment) -> bool:
+    one, other = getattr(was, key), getattr(now, key)
+    return SAME[key](one, other) if key in SAME else bool(one == other)
+
+
 def _poll(status: Status) -> Any:
     """A poll without what changes by itself: votes, and whether it is over."""
     if status.poll is None:
@@ -193,7 +196,7 @@ def _shown(status: Status) -> tuple[str, ...]:
     return (" ".join(strip_html(status.content).split()), *links.found)
 
 
-class _Links(HTMLParser):
+class _Links(StrangersParser):
     """Where the links of a post lead: an edit that loses them (snac 2.75) leaves the words as they were."""
 
     def __init__(self) -> None:

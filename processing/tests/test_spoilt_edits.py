@@ -1,8 +1,11 @@
 from captions import actions
 from captions.models import Publication
 from platforms.actions import clear_attention
+from platforms.clients.base import Snapshot, StatusSource
 from platforms.models import PlatformConnection
+from platforms.tests.cast import a_status
 from processing.publishing import Result, publish_publication, requests
+from processing.publishing.compare import changes
 from processing.tests import cast
 from processing.tests.publishing_case import PublishingCase
 
@@ -69,6 +72,18 @@ class SpoiltEditTests(PublishingCase):
                 self.assertEqual(cast.only_publication().status, Publication.Status.POSTED)
                 self.assertEqual(self.alt_texts(status_id), list(texts.values()))
                 self.assertEqual(self.sandbox.edits(status_id), 1)
+
+    def test_markup_that_pythons_parser_cannot_take_is_compared_like_any_other(self) -> None:
+        for text in (
+            "A boat. <![b> A quay.",
+            f"A boat &#{'9' * 5000}; and a quay.",
+            '<a href="&#99999999999;">A quay.</a>',
+        ):
+            with self.subTest(text[:20]):
+                before = Snapshot(a_status(content=f"<p>{text}</p>"), StatusSource("", ""))
+                self.assertEqual(changes(before, before), [])
+                after = Snapshot(a_status(content=f"<p>{text} More.</p>"), StatusSource("", ""))
+                self.assertEqual([change.field for change in changes(before, after)], ["content"])
 
     def test_a_half_applied_edit_can_be_undone(self) -> None:
         status_id = self.sandbox.add_status(pictures=2)

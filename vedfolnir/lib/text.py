@@ -1,5 +1,6 @@
 """Plain text as it comes from people, servers and models: cleaning, measuring, telling "nothing" from "something"."""
 
+import html as htmllib
 import re
 import unicodedata
 from html.parser import HTMLParser
@@ -56,9 +57,14 @@ def length(text: str) -> int:
 def strip_html(html: str) -> str:
     """The readable text of a post's HTML: entities decoded, `<br>` a line break, paragraphs a blank line apart."""
     collector = _TextCollector()
-    collector.feed(_HUGE_REFERENCE.sub("\ufffd", html))
+    collector.feed(html)
     collector.close()
     return collector.text()
+
+
+def unescape(text: str) -> str:
+    """The text with `&amp;` and other references as what they stand for; one to no character at all is "\ufffd"."""
+    return htmllib.unescape(_HUGE_REFERENCE.sub("\ufffd", text))
 
 
 def words(text: str) -> list[str]:
@@ -66,7 +72,19 @@ def words(text: str) -> list[str]:
     return re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
 
 
-class _TextCollector(HTMLParser):
+class StrangersParser(HTMLParser):
+    """Python's parser of HTML, for HTML of strangers: alone it raises AssertionError and ValueError for some of it."""
+
+    def feed(self, data: str) -> None:
+        """As HTMLParser's. Give it the whole text at once."""
+        super().feed(_HUGE_REFERENCE.sub("\ufffd", data))
+
+    def parse_marked_section(self, i: int, report: bool = True) -> int:
+        """A comment, as browsers take `<![`; the parser of Python 3.11 raises AssertionError for most of them."""
+        return self.parse_bogus_comment(i)
+
+
+class _TextCollector(StrangersParser):
     """Collects text nodes; a break asked for by a tag is written once, before the next text."""
 
     def __init__(self) -> None:
@@ -96,10 +114,6 @@ class _TextCollector(HTMLParser):
             self._ask_for_breaks(1)
         if tag == "pre":
             self._pre_depth = max(0, self._pre_depth - 1)
-
-    def parse_marked_section(self, i: int, report: bool = True) -> int:
-        """A comment, as browsers take `<![`; the parser of Python 3.11 raises AssertionError for most of them."""
-        return self.parse_bogus_comment(i)
 
     def handle_data(self, data: str) -> None:
         if self._skip_depth:

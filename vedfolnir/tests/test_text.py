@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vedfolnir.lib.text import clean_alt_text, clean_line, is_missing, length, strip_html, words
+from vedfolnir.lib.text import clean_alt_text, clean_line, is_missing, length, strip_html, unescape, words
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,14 @@ def test_mastodons_shortened_links_come_out_whole() -> None:
 @given(st.text(alphabet=st.sampled_from(list("<>&;/pbr a\n\"'=!-"))))
 def test_any_html_can_be_stripped(html: str) -> None:
     strip_html(html)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [("&lt;3 &amp; &#233;", "<3 & é"), (f"a&#{'9' * 5000};b", "a\ufffdb"), (f"&#x{'f' * 5000};", "\ufffd")],
+)
+def test_references_are_read_however_long_their_number_is(text: str, plain: str) -> None:
+    assert unescape(text) == plain
 
 
 def test_words_compare_without_case_and_punctuation() -> None:
