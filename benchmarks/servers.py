@@ -43,6 +43,7 @@ class Tally:
     damaged: int = 0  # anything but the approved alt texts is not as it was
     alarms: int = 0  # refused or reported, although nothing was wrong
     untrue: int = 0  # said to be posted, and not there
+    spared: int = 0  # orders to die or to stop that nobody carried out: so much chaos there was not
     kills: int = 0
     stops: int = 0
     seconds: float = 0.0
