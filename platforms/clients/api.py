@@ -38,6 +38,10 @@ class HeldBack(NotSent):
     """The server asked to be left alone, its budget is used up, or it does not answer."""
 
 
+class Unreadable(PlatformRefused):
+    """The server says that it did what it was asked (status 2xx), but not in JSON. Only reading again tells."""
+
+
 class NotFound(PlatformRefused):
     """The server has no such thing, or not for us."""
 
@@ -128,7 +132,8 @@ class Api:
 
         Raises:
             PlatformUnavailable: the network, 408, 429, 5xx; NotSent where it was not even sent.
-            CredentialsRefused, NotFound, PlatformRefused: every other answer that is not JSON of status 2xx.
+            Unreadable: status 2xx without JSON.
+            CredentialsRefused, NotFound, PlatformRefused: every other answer.
         """
         ticket = self._enter(_kind(method, params), from_reserve)
         not_after = self._ready(ticket, just_before)
@@ -143,7 +148,7 @@ class Api:
         try:
             return Answer(response.json(), response.headers)
         except OutboundRefused as error:
-            raise self._no_json(response) from error
+            raise Unreadable(self._no_json(response).reason) from error
 
     def _enter(self, kind: str, from_reserve: bool) -> Ticket:
         if self._deadline is not None and time.monotonic() >= self._deadline:

@@ -84,6 +84,9 @@ class PleromaClient(Writer):
                 self._put_one(before, attachment_id, text, before_each)
         self._edit(before, self._body(before, texts), before_each)
 
+    def _described(self, before: Snapshot, attachment_id: str) -> str | None:
+        return next((self._uploaded(one) for one in before.status.attachments if one.id == attachment_id), None)
+
     def _uploaded(self, attachment: Attachment) -> str | None:
         """The text of the upload that the edit will copy. Raises PlatformRefused where it cannot be found."""
         try:

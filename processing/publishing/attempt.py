@@ -16,7 +16,7 @@ from platforms.clients.base import (
 )
 from platforms.clients.profile import Way
 from processing.publishing import leases
-from processing.publishing.compare import arrived, differences
+from processing.publishing.compare import arrived, differences, same_edit
 from processing.publishing.steps import AtStep, Step, unwatched
 from vedfolnir.lib import clock
 
@@ -82,5 +82,5 @@ class Attempt:
     def _look_again(self, base: Snapshot) -> None:
         now, same_text = self.read(), self.client.same_text
         there = arrived(now, self.texts, same_text)
-        if base.status.edited_at != now.status.edited_at or differences(base, now, there, same_text):
+        if not same_edit(base.status.edited_at, now.status.edited_at) or differences(base, now, there, same_text):
             raise PlatformUnavailable(_("The post changed while it was being written to."))

@@ -1,6 +1,7 @@
 """One careful write: read, compare with what the reviewer saw, keep the state before, write, read back, compare all."""
 
 from collections.abc import Iterable, Mapping
+from typing import Never
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,13 +14,15 @@ from platforms.clients.profile import Way
 from platforms.wanted import wants
 from processing.publishing import leases, outcomes
 from processing.publishing.attempt import Attempt
-from processing.publishing.compare import SameText, alt_texts, arrived, has_texts
+from processing.publishing.compare import SameText, alt_texts, arrived, has_texts, may_be_older, same_edit
 from processing.publishing.judging import Outcome, Verdict, judge
 from processing.publishing.steps import Step
 from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import is_missing
 
 WRITTEN_ALREADY = Verdict(Outcome.DONE)
+ANSWERED = "answered"  # in `Publication.base`: the server said yes, so what is not there next time is missing
+LOOK_AGAIN = 40.0  # seconds until then, more than a first delay takes, so that the pause of the account lasts as long
 
 
 def write(attempt: Attempt) -> bool:
@@ -85,7 +88,19 @@ def send(attempt: Attempt, now: Snapshot, texts: Mapping[str, str]) -> tuple[Ver
     except StatusGone as error:  # the same; if the post was really deleted, the next attempt finds it gone
         raise PlatformUnavailable(error.reason) from error
     attempt.at_step(Step.READ_BACK)
+    if may_be_older(now, after, texts, attempt.client.same_text):
+        _look_once_more(attempt.publication, now)
     return judge(attempt, now, after, texts, answered=True), after
+
+
+def _look_once_more(publication: Publication, base: Snapshot) -> Never:
+    """The server said yes and shows the post as it was: a cache, or a copy of a database, may be behind.
+
+    The next attempt judges, and alarms if it is still so; nothing is sent again. The account waits meanwhile.
+    """
+    leases.note(publication, base={**base.as_json(), ANSWERED: True})
+    reason = _("The server said yes, but does not show all of the alt texts yet. The post is looked at once more.")
+    raise PlatformUnavailable(reason, retry_after=LOOK_AGAIN)
 
 
 def unsettled(attempt: Attempt, now: Snapshot, texts: Mapping[str, str]) -> tuple[Verdict, Snapshot] | None:
@@ -97,7 +112,7 @@ def unsettled(attempt: Attempt, now: Snapshot, texts: Mapping[str, str]) -> tupl
     if publication.sent_at is None or publication.base is None:
         return None
     base = Snapshot.from_json(publication.base)
-    verdict = judge(attempt, base, now, texts, answered=False)
+    verdict = judge(attempt, base, now, texts, answered=ANSWERED in publication.base)
     if verdict.outcome == Outcome.NOTHING:
         _forget_what_was_sent(publication)
         return None
@@ -152,7 +167,7 @@ def _require_unchanged(attempt: Attempt, now: Snapshot) -> None:
         raise PlatformRefused(
             _("The post has a poll; an edit would reset its votes. Copy the text and add it by hand.")
         )
-    if now.status.edited_at[:40] != publication.seen_edited_at:
+    if not same_edit(now.status.edited_at, publication.seen_edited_at):
         outcomes.remember_post(publication.post, now)
         raise PlatformRefused(_("The post was edited after it was reviewed. Look at it again, then try again."))
     if not wants(publication.platform_connection, now.status):

@@ -58,7 +58,11 @@ def content(change: Callable[[str], str]) -> Shape:
 
 QUOTE = {"state": "accepted", "quoted_status": {"id": "4711"}}
 POLICY = {"can_reply": {"always": ["followers"], "with_approval": []}}
-POLL = {"id": "9", "options": [{"title": "Yes", "votes_count": 2}, {"title": "No", "votes_count": 0}], "expired": False}
+POLL: Json = {
+    "id": "9",
+    "options": [{"title": "Yes", "votes_count": 2}, {"title": "No", "votes_count": 0}],
+    "expired": False,
+}
 # What servers other than plain Mastodon say of a post, too.
 RICH = put(
     quote=QUOTE, interaction_policy=POLICY, local_only=True, emojis=[{"shortcode": "boat"}, {"shortcode": "sun"}]

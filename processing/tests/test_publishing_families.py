@@ -380,7 +380,9 @@ class ApprovedMeanwhileTests(FamilyCase):
                 publication = actions.publish_now(post, user=self.reviewer)
                 self.sandbox.fault("drop_alt", method="PUT")
                 meanwhile = at(Step.WRITTEN, lambda: actions.approve(second, text="A pier.", reviewer=self.reviewer))  # noqa: B023
-                self.assertEqual(publish_publication(publication.pk, at_step=meanwhile), Result.REFUSED)
+                self.assertEqual(publish_publication(publication.pk, at_step=meanwhile), Result.LATER)
+                self.again(publication)
+                self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
                 publication.refresh_from_db()
                 requests.request_undo(publication, user=self.reviewer)
                 self.assertEqual(publish_publication(publication.pk), Result.UNDONE)
