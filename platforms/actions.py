@@ -21,7 +21,7 @@ from platforms.fields import CredentialUnreadable, readable
 from platforms.grants import Grant, Revoked
 from platforms.identity import Identity, identify
 from platforms.models import AttentionAbout, PlatformConnection, PlatformMember
-from platforms.renewing import renew_if_due
+from platforms.renewing import is_replaced, renew_if_due
 from platforms.wanted import OPTIONS
 from vedfolnir.lib.outbound import OutboundRefused, normalise_instance_url
 from vedfolnir.lib.wording import reason_of
@@ -259,7 +259,7 @@ def test_connection(connection: PlatformConnection, actor: User) -> Identity:
         raise ConnectRefused(error.reason, "token") from error
     except ConnectRefused as error:
         if isinstance(error.__cause__, CredentialsRefused):
-            raise_attention(connection, error.__cause__)
+            _refused(connection, error.__cause__)
         raise
     if connection.account_id and identity.account.id != connection.account_id:
         known = {"account": identity.account.username}
@@ -269,6 +269,14 @@ def test_connection(connection: PlatformConnection, actor: User) -> Identity:
     _store_facts(connection, identity)
     _settle_credentials(connection, identity)
     return identity
+
+
+@sensitive_variables()
+def _refused(connection: PlatformConnection, refusal: CredentialsRefused) -> None:
+    """The token did not pass the test. Raises ConnectRefused where it was replaced at that moment."""
+    if is_replaced(connection, readable(connection.access_token)):
+        raise ConnectRefused(_("The access was renewed at this moment. Test the connection once more."), "token")
+    raise_attention(connection, refusal)
 
 
 def _store_facts(connection: PlatformConnection, identity: Identity) -> None:
@@ -304,7 +312,7 @@ def raise_attention(connection: PlatformConnection, reason: str | PlatformError)
     about = AttentionAbout.CREDENTIALS if isinstance(reason, CredentialsRefused) else AttentionAbout.OTHER
     with transaction.atomic():
         row = _locked(connection)
-        if row is None:
+        if row is None or (about == AttentionAbout.CREDENTIALS and _has_another_token(row, connection)):
             return
         is_free = not row.attention or row.attention_about == AttentionAbout.CREDENTIALS
         if is_free and row.attention != str(reason):
@@ -312,6 +320,14 @@ def raise_attention(connection: PlatformConnection, reason: str | PlatformError)
             row.save(update_fields=["attention", "attention_about", "updated_at"])
             audit.record("platform_needs_attention", actor=None, entity=connection, reason=str(reason))
     connection.attention, connection.attention_about = row.attention, row.attention_about
+
+
+@sensitive_variables()
+def _has_another_token(row: PlatformConnection, connection: PlatformConnection) -> bool:
+    try:
+        return not grants.holds(row, readable(connection.access_token))
+    except CredentialUnreadable:
+        return False
 
 
 def _locked(connection: PlatformConnection) -> PlatformConnection | None:

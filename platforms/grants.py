@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -157,12 +158,14 @@ def revoke(instance_url: str, grant: Grant, *, besides: int | None = None) -> Re
 def _is_held(instance_url: str, token: str, besides: int | None) -> bool:
     """Whether another connection has this very token: Mastodon gives the same one to the same client once more."""
     others = PlatformConnection.objects.filter(instance_url=instance_url).exclude(pk__in=[besides] if besides else [])
-    return any(_holds(other, token) for other in others.only("access_token", "instance_url").iterator())
+    return any(holds(other, token) for other in others.only("access_token", "instance_url").iterator())
 
 
-def _holds(connection: PlatformConnection, token: str) -> bool:
+@sensitive_variables()
+def holds(connection: PlatformConnection, token: str) -> bool:
+    """Whether `token` is the connection's access token; False where that cannot be read."""
     try:
-        return bool(readable(connection.access_token) == token)
+        return constant_time_compare(readable(connection.access_token), token)
     except CredentialUnreadable:
         return False
 

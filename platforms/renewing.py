@@ -18,7 +18,7 @@ from platforms.clients import oauth
 from platforms.clients.api import Api
 from platforms.clients.base import CredentialsRefused, PlatformError, PlatformUnavailable
 from platforms.fields import CredentialUnreadable
-from platforms.grants import Grant, revoke
+from platforms.grants import Grant, holds, revoke
 from platforms.models import PlatformConnection
 from platforms.traffic import doors
 from vedfolnir.lib.outbound import Timeout
@@ -101,6 +101,20 @@ def _renew(connection: PlatformConnection, lease: datetime) -> None:
     if not is_stored:  # somebody has signed in again meanwhile, or removed the connection
         revoke(connection.instance_url, new)
     _reload(connection)
+
+
+@sensitive_variables()
+def is_replaced(connection: PlatformConnection, token: str) -> bool:
+    """Whether a refusal of `token` says nothing of `connection` any more, for whoever worked with it.
+
+    Another one is stored, it is being renewed at this moment (servers end it before we can store what they gave), or
+    the connection is gone. Who tries again gets what is valid then, or a refusal that counts.
+    """
+    row = PlatformConnection.objects.filter(pk=connection.pk).only("access_token", "instance_url", "renew_at").first()
+    if row is None:
+        return True
+    is_renewed_now = row.renew_at is not None and row.renew_at <= timezone.now() + LEASE
+    return is_renewed_now or not holds(row, token)
 
 
 def _reload(connection: PlatformConnection) -> None:

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from platforms.clients.api import DEFAULT_TIMEOUT, Api
 from platforms.clients.base import Capabilities, CredentialsRefused, Instance, PlatformClient, PlatformRefused
@@ -10,18 +11,20 @@ from platforms.clients.families import family
 from platforms.clients.writing import Writer
 from platforms.fields import CredentialUnreadable, readable
 from platforms.models import PlatformConnection
-from platforms.renewing import renew_if_due
+from platforms.renewing import is_replaced, renew_if_due
 from platforms.traffic import doors
 from platforms.traffic.traffic import Outlook
 from vedfolnir.lib.outbound import Timeout
 
 
+@sensitive_variables("token")
 def client_for(connection: PlatformConnection, *, timeout: Timeout = DEFAULT_TIMEOUT) -> PlatformClient:
     """A client that speaks for `connection`. Close it when done.
 
     A token that is about to end is renewed first. Raises CredentialsRefused when that fails, or the stored token cannot
     be decrypted or sent, PlatformRefused when the server's address may not be asked, PlatformUnavailable when the token
-    has ended and cannot be renewed now.
+    has ended and cannot be renewed now. When the server refuses a token that was replaced meanwhile, the client's
+    methods raise PlatformUnavailable.
     """
     renew_if_due(connection)
     try:
@@ -35,6 +38,7 @@ def client_for(connection: PlatformConnection, *, timeout: Timeout = DEFAULT_TIM
         allow=settings.OUTBOUND_ALLOW,
         timeout=timeout,
         traffic=doors.for_connection(connection, found.profile.rates),
+        is_replaced=lambda: is_replaced(connection, token),
     )
     return found.client(api, capabilities_for(connection))
 

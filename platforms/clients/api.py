@@ -34,12 +34,13 @@ DEFAULT_TIMEOUT = Timeout()
 PAGING = frozenset({"max_id", "min_id", "since_id", "page"})  # Mastodon counts requests with them apart
 
 
+def never() -> bool:
+    """For a token that nobody replaces."""
+    return False
+
+
 class HeldBack(NotSent):
     """The server asked to be left alone, its budget is used up, or it does not answer."""
-
-
-class Unreadable(PlatformRefused):
-    """The server says that it did what it was asked (status 2xx), but not in JSON. Only reading again tells."""
 
 
 class NotFound(PlatformRefused):
@@ -58,9 +59,10 @@ class Api:
     """One server, asked with one token. Not for several threads at once.
 
     `deadline` is a moment of `time.monotonic()` after which no further request begins: for pages that a person waits
-    for. `traffic` is asked before each request; without one, what the server allows is known to this object alone. The
-    constructor raises PlatformRefused for an address that may not be asked, CredentialsRefused for a token
-    that cannot be sent.
+    for. `traffic` is asked before each request; without one, what the server allows is known to this object alone.
+    `is_replaced` is asked when the token is refused: whether another one counts by now, so that a new client gets on.
+    The constructor raises PlatformRefused for an address that may not be asked, CredentialsRefused for a token that
+    cannot be sent.
     """
 
     def __init__(
@@ -72,12 +74,14 @@ class Api:
         timeout: Timeout = DEFAULT_TIMEOUT,
         deadline: float | None = None,
         traffic: Traffic | None = None,
+        is_replaced: Callable[[], bool] = never,
     ) -> None:
         self.host = urlsplit(base_url).netloc
         self._base_url = base_url
         self._token = (token or "").strip()
         self._deadline = deadline
         self._traffic = traffic or private(self.host)
+        self._is_replaced = is_replaced
         try:
             HttpClient(base_url, allow=allow).close()  # alone, to tell a bad address from a bad token
         except OutboundRefused as error:
@@ -132,8 +136,7 @@ class Api:
 
         Raises:
             PlatformUnavailable: the network, 408, 429, 5xx; NotSent where it was not even sent.
-            Unreadable: status 2xx without JSON.
-            CredentialsRefused, NotFound, PlatformRefused: every other answer.
+            CredentialsRefused, NotFound, PlatformRefused: every other answer that is not JSON of status 2xx.
         """
         ticket = self._enter(_kind(method, params), from_reserve)
         not_after = self._ready(ticket, just_before)
@@ -144,11 +147,18 @@ class Api:
                 bad_token = bad_token_pages
             if response.status == 404 and gone_page and gone_page.encode() in response.body:
                 raise self._not_found(response)
-            raise self._failure(response, scope, bad_token, wait)
+            raise self._as_of_now(self._failure(response, scope, bad_token, wait))
         try:
             return Answer(response.json(), response.headers)
         except OutboundRefused as error:
-            raise Unreadable(self._no_json(response).reason) from error
+            raise self._no_json(response) from error
+
+    def _as_of_now(self, failure: PlatformError) -> PlatformError:
+        """A refusal of a token that was replaced meanwhile is none of the connection."""
+        if isinstance(failure, CredentialsRefused) and self._is_replaced():
+            text = _("The access to %(host)s was renewed at this moment. Try again.")
+            return PlatformUnavailable(text % {"host": self.host})
+        return failure
 
     def _enter(self, kind: str, from_reserve: bool) -> Ticket:
         if self._deadline is not None and time.monotonic() >= self._deadline:
