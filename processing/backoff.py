@@ -11,10 +11,10 @@ def next_attempt(
 ) -> datetime:
     """The time of the next attempt after `failures` in a row: growing delays, spread so that not all come at once.
 
-    A server's own wish (`retry_after`, seconds) is the least, `most` is the most.
+    `most` is the most that we wait by ourselves. A server's own wish (`retry_after`, seconds) is the least, however long.
     """
     grown = min(first * int(factor ** min(max(failures, 1) - 1, 10)), most)
-    wait = grown * uniform(0.75, 1.25)  # noqa: S311  (spreads load, keeps no secret)
+    wait = min(grown * uniform(0.75, 1.25), most)  # noqa: S311  (spreads load, keeps no secret)
     if retry_after is not None:
         wait = max(wait, timedelta(seconds=retry_after))
-    return timezone.now() + min(wait, most)
+    return timezone.now() + wait

@@ -41,7 +41,7 @@ def postpone(publication: Publication, error: PlatformUnavailable) -> bool:
     """
     later = leases.next_attempt(publication.failures + 1, error.retry_after)
     if error.retry_after is not None:
-        until = min(timezone.now() + timedelta(seconds=error.retry_after), later)
+        until = timezone.now() + timedelta(seconds=error.retry_after)
         leases.settle(publication, next_attempt_at=later, error=error.reason)
         PlatformConnection.objects.filter(pk=publication.platform_connection_id).update(paused_until=until)
     elif publication.failures + 1 < leases.FAILURES_MOST or _is_undo_in_doubt(publication):

@@ -234,6 +234,21 @@ class TroubleTests(PublishingCase):
         self.assertGreaterEqual((publication.next_attempt_at - asked).total_seconds(), 600)
         self.assertEqual((publication.status, publication.failures), (Publication.Status.QUEUED, 0))
 
+    def test_a_long_wait_that_the_server_asks_for_is_kept_too(self) -> None:
+        own_traffic(self)
+        self.approved(self.sandbox.add_status())
+        publication = cast.only_publication()
+        self.sandbox.fault(429, path_prefix="/api/v1/statuses", retry_after=7200)
+        asked = timezone.now()
+
+        publish_publication(publication.pk)
+
+        publication.refresh_from_db()
+        self.connection.refresh_from_db()
+        for moment in (publication.next_attempt_at, self.connection.paused_until):
+            assert moment is not None
+            self.assertGreaterEqual((moment - asked).total_seconds(), 7199)
+
     def test_a_server_that_asks_for_a_pause_is_left_alone_by_the_whole_account(self) -> None:
         forget_traffic = own_traffic(self)
         self.approved(self.sandbox.add_status())
