@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from platforms.models import PlatformConnection
 from vedfolnir.lib.deadlocks import again_after_deadlock
@@ -10,9 +10,12 @@ from vedfolnir.lib.deadlocks import again_after_deadlock
 
 def pause(host: str, until: float) -> None:
     """Let everything that is due on a host (`name` or `name:port`) wait until that moment, in seconds of the epoch."""
-    moment = datetime.fromtimestamp(until, UTC)
-    earlier = Q(paused_until=None) | Q(paused_until__lt=moment)
-    rows = PlatformConnection.objects.filter(earlier, instance_url__in=_origins(host))
+    pause_until(PlatformConnection.objects.filter(instance_url__in=_origins(host)), datetime.fromtimestamp(until, UTC))
+
+
+def pause_until(connections: QuerySet[PlatformConnection], moment: datetime) -> None:
+    """Let everything that is due on these connections wait until `moment`; a longer pause stays as it is."""
+    rows = connections.filter(Q(paused_until=None) | Q(paused_until__lt=moment))
     again_after_deadlock(lambda: rows.update(paused_until=moment))
 
 

@@ -23,6 +23,7 @@ from platforms.clients.base import (
     Snapshot,
 )
 from platforms.models import AttentionAbout, PlatformConnection
+from platforms.traffic.connections import pause_until
 from processing.publishing import leases
 from processing.publishing.compare import alt_texts, is_unchanged
 from processing.publishing.judging import Verdict
@@ -43,7 +44,7 @@ def postpone(publication: Publication, error: PlatformUnavailable) -> bool:
     if error.retry_after is not None:
         until = timezone.now() + timedelta(seconds=error.retry_after)
         leases.settle(publication, next_attempt_at=later, error=error.reason)
-        PlatformConnection.objects.filter(pk=publication.platform_connection_id).update(paused_until=until)
+        pause_until(PlatformConnection.objects.of_same_account(publication.platform_connection_id), until)
     elif publication.failures + 1 < leases.FAILURES_MOST or _is_undo_in_doubt(publication):
         reason = f"{error.reason} {_doubt(publication)}".strip()
         leases.settle(publication, failures=publication.failures + 1, next_attempt_at=later, error=reason)

@@ -1,15 +1,16 @@
 from collections.abc import Mapping
+from datetime import timedelta
 
 from django.utils import timezone
 
 from accounts.models import AuditLog
 from captions import actions
 from captions.models import CaptionVersion, Image, Publication
-from platforms.clients.base import BeforeEach, PlatformClient, Snapshot, nothing
+from platforms.clients.base import BeforeEach, PlatformClient, PlatformUnavailable, Snapshot, nothing
 from platforms.models import Family, PlatformConnection
 from platforms.sandbox.testing import Picture
 from platforms.speaking import client_for
-from processing.publishing import Result, leases, publish_publication, requests
+from processing.publishing import Result, leases, outcomes, publish_publication, requests
 from processing.tests import cast
 from processing.tests.publishing_case import TEXT, DyingAfterTheWrite, Killed, PublishingCase, Wrapper, own_traffic
 
@@ -262,6 +263,27 @@ class TroubleTests(PublishingCase):
         PlatformConnection.objects.update(paused_until=timezone.now())
         forget_traffic()
         self.assertEqual(publish_publication(second.pk), Result.POSTED)
+
+    def test_a_short_wait_does_not_end_a_longer_pause(self) -> None:
+        self.approved(self.sandbox.add_status())
+        publication = leases.claim(cast.only_publication().pk)
+        assert publication is not None
+        longer = timezone.now() + timedelta(hours=1)
+        PlatformConnection.objects.update(paused_until=longer)
+
+        outcomes.postpone(publication, PlatformUnavailable("Slower.", retry_after=3))
+
+        self.assertEqual(PlatformConnection.objects.get().paused_until, longer)
+
+    def test_a_pause_holds_for_others_connections_to_the_account_too(self) -> None:
+        self.approved(self.sandbox.add_status())
+        other = cast.connect(cast.make_user("otto"), self.sandbox)
+        self.sandbox.fault(429, path_prefix="/api/v1/statuses", retry_after=600)
+
+        publish_publication(cast.only_publication().pk)
+
+        other.refresh_from_db()
+        self.assertIsNotNone(other.paused_until)
 
     def test_a_mistake_of_ours_is_on_the_row_and_tried_again_later(self) -> None:
         self.approved(self.sandbox.add_status())
