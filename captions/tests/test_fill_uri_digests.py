@@ -19,7 +19,8 @@ class FillTests(TransactionTestCase):
         account = make_connection(make_user("alice"))
         for number in range(3):
             make_post(account, post_id=str(number), uri=f"https://social.example/{number}", uri_digest="")
-        real, done = QuerySet.bulk_update, []
+        real = QuerySet.bulk_update
+        done: list[int] = []
 
         def stopped(rows: Any, *args: Any) -> int:
             if len(done) == 2:
