@@ -43,6 +43,10 @@ class HeldBack(NotSent):
     """The server asked to be left alone, its budget is used up, or it does not answer."""
 
 
+class Unreadable(PlatformRefused):
+    """The server says that it did what it was asked (status 2xx), but not in JSON. Only reading again tells."""
+
+
 class NotFound(PlatformRefused):
     """The server has no such thing, or not for us."""
 
@@ -136,7 +140,8 @@ class Api:
 
         Raises:
             PlatformUnavailable: the network, 408, 429, 5xx; NotSent where it was not even sent.
-            CredentialsRefused, NotFound, PlatformRefused: every other answer that is not JSON of status 2xx.
+            Unreadable: status 2xx without JSON.
+            CredentialsRefused, NotFound, PlatformRefused: every other answer.
         """
         ticket = self._enter(_kind(method, params), from_reserve)
         not_after = self._ready(ticket, just_before)
@@ -151,7 +156,7 @@ class Api:
         try:
             return Answer(response.json(), response.headers)
         except OutboundRefused as error:
-            raise self._no_json(response) from error
+            raise Unreadable(self._no_json(response).reason) from error
 
     def _as_of_now(self, failure: PlatformError) -> PlatformError:
         """A refusal of a token that was replaced meanwhile is none of the connection."""
