@@ -48,6 +48,7 @@ class Attempt:
         While something was sent whose outcome is not known yet, an answer that cannot be read (a web page of a proxy)
         is a reason to ask again later and never to settle.
         """
+        begun = clock.moment()  # what a slow answer says is as old as that
         try:
             self.latest = self.client.snapshot(self.publication.post.remote_id)
         except (CredentialsRefused, StatusGone):
@@ -56,7 +57,7 @@ class Attempt:
             if self.publication.sent_at is None:
                 raise
             raise PlatformUnavailable(error.reason) from error
-        self._read_at = clock.moment()
+        self._read_at = begun
         return self.latest
 
     def before_each(self) -> float:

@@ -3,10 +3,13 @@
 from unittest.mock import patch
 
 from captions.models import Publication
+from platforms.clients.base import Snapshot
+from platforms.clients.reading import Reader
 from platforms.models import PlatformConnection
 from platforms.traffic.budget import WRITE
 from platforms.traffic.traffic import Ticket, Traffic
 from processing.publishing import Result, publish_publication, requests
+from processing.publishing.attempt import FRESH
 from processing.publishing.leases import LEASE, REQUEST_LIMIT
 from processing.publishing.steps import Step
 from processing.tests.families_case import SERVERS, FamilyCase, at
@@ -99,6 +102,24 @@ class StoppedWorkerTests(FamilyCase):
 
         with patch.object(Traffic, "enter", sleepy):
             self.assertEqual(publish_publication(publication.pk), Result.LEASE_LOST)
+        self.assertEqual(self.sandbox.status(status_id)["text"], WORDS)
+
+    def test_a_reading_is_as_old_as_its_beginning(self) -> None:
+        self.connect("mastodon")
+        status_id, publication = self.approved()
+        read, slow = Reader.snapshot, [FRESH + 1]
+
+        def slowly(reader: Reader, status_id: str) -> Snapshot:
+            found = read(reader, status_id)
+            if slow:  # the answer took that long to come, and is from before the author's edit
+                self.let_pass(slow.pop())
+                self.sandbox.edit_text(status_id, WORDS)
+            return found
+
+        with patch.object(Reader, "snapshot", slowly):
+            self.assertEqual(publish_publication(publication.pk), Result.LATER)
+
+        self.assertEqual(self.writes(), [])
         self.assertEqual(self.sandbox.status(status_id)["text"], WORDS)
 
     def test_a_request_that_came_too_late_is_made_by_the_next_attempt(self) -> None:
