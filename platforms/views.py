@@ -85,7 +85,11 @@ def connect(request: SignedInRequest) -> HttpResponse:
 @require_safe
 def detail(request: SignedInRequest, pk: int) -> HttpResponse:
     visible = PlatformConnection.objects.visible_to(request.user).defer(*SECRETS).select_related("user")
-    connection = get_object_or_404(visible, pk=pk)
+    return _detail(request, get_object_or_404(visible, pk=pk))
+
+
+def _detail(request: SignedInRequest, connection: PlatformConnection, odd: OptionsForm | None = None) -> HttpResponse:
+    """The page of a connection; with `odd`, options that could not be saved, as they were typed."""
     context = {
         "connection": connection,
         "capabilities": capabilities_for(connection),
@@ -94,11 +98,11 @@ def detail(request: SignedInRequest, pk: int) -> HttpResponse:
         "may_manage": actions.may_manage(connection, request.user),
         "may_share": actions.may_share(connection, request.user),
         "may_choose_posts": actions.may_choose_posts(connection, request.user),
-        "options": OptionsForm(instance=connection),
+        "options": odd or OptionsForm(instance=connection),
         "member_form": MemberForm(),
         "members": PlatformMember.objects.filter(platform_connection=connection).select_related("user").order_by("pk"),
     }
-    return render(request, "platforms/detail.html", context)
+    return render(request, "platforms/detail.html", context, status=422 if odd else 200)
 
 
 @require_POST
@@ -125,8 +129,7 @@ def remove(request: SignedInRequest, pk: int) -> HttpResponse:
     """Ask first, then do it."""
     connection = _permitted(request, pk, actions.may_share)
     if request.method != "POST":
-        context = {"connection": connection, "is_pasted": not connection.client_key}
-        return render(request, "platforms/remove.html", context)
+        return render(request, "platforms/remove.html", {"connection": connection})
     revoked = actions.remove(connection, request.user)
     messages.success(request, _("Removed: %(name)s.") % {"name": connection.name})
     messages.info(request, farewell(connection, revoked))
@@ -135,14 +138,17 @@ def remove(request: SignedInRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @ability_required(Ability.CONNECT)
-def options(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
+def options(request: SignedInRequest, pk: int) -> HttpResponse:
     connection = _permitted(request, pk, actions.may_choose_posts)
     form = OptionsForm(request.POST)
     if form.is_valid():
         actions.set_options(connection, request.user, **form.cleaned_data)
         messages.success(request, _("Saved. The next scan reads the whole account again and goes by it."))
     else:
-        messages.error(request, " ".join(str(error) for errors in form.errors.values() for error in errors))
+        messages.error(
+            request, _("Nothing was saved. What is wrong stands beside it, under “Which posts are scanned”.")
+        )
+        return _detail(request, connection, form)
     return redirect("platforms:detail", pk=pk)
 
 

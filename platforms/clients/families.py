@@ -39,6 +39,12 @@ def running(software: str) -> Family:
     return _BY_SOFTWARE.get(software, UNKNOWN)
 
 
+def software_name(software: str) -> str:
+    """A software as people write it: "GoToSocial" for "gotosocial"; one that we do not know with a capital letter."""
+    profile = running(software).profile
+    return profile.title if profile.software[:1] == (software,) else software[:1].upper() + software[1:]
+
+
 def software_at(source_url: str) -> str:
     """The name of the software whose source is there; empty where that is nobody's whom we know."""
     found = (one.profile for one in _KNOWN if source_url in one.profile.sources)

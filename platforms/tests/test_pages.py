@@ -201,6 +201,30 @@ class TestManaging:
         )
         assert connection.access_token == "a-token"
 
+    @pytest.mark.parametrize(
+        ("typed", "answer"),
+        [({"oldest_days": "-1"}, "greater than or equal to 0"), ({"only_tags": "two-words"}, "is no hashtag")],
+    )
+    def test_options_that_cannot_be_saved_come_back_as_they_were_typed(
+        self, alice: User, typed: dict[str, str], answer: str
+    ) -> None:
+        connection = make_connection(alice)
+        sent = {"opt_out_tags": "family", "include_private": "on", **typed}
+        response = signed_in(alice).post(url("options", connection.pk), sent)
+        assert response.status_code == 422
+        page = response.content.decode()
+        assert answer in page
+        assert 'value="family"' in page
+        assert next(iter(typed.values())) in page
+        connection.refresh_from_db()
+        assert (connection.opt_out_tags, connection.include_private) == ("", False)
+
+    def test_a_software_is_named_as_people_write_it(self, alice: User) -> None:
+        connection = make_connection(alice)
+        for software, name in (("gotosocial", "GoToSocial"), ("takahe", "Takahē"), ("misskey", "Misskey")):
+            PlatformConnection.objects.filter(pk=connection.pk).update(software=software)
+            assert name in text_of(signed_in(alice).get(url("detail", connection.pk)))
+
     def test_removing_asks_first(self, alice: User) -> None:
         connection = make_connection(alice)
         client = signed_in(alice)
@@ -260,3 +284,19 @@ def test_hostile_names_are_text(alice: User) -> None:
     client = signed_in(alice)
     for address in (url("list"), url("detail", connection.pk), url("remove", connection.pk)):
         assert "<script>alert" not in text_of(client.get(address))
+
+
+@pytest.mark.parametrize(
+    ("stored", "is_pasted"),
+    [
+        ({}, True),
+        ({"scopes": "read write"}, True),
+        ({"client_key": "id", "client_secret": "secret"}, False),  # of the first Vedfolnir: no scopes are known
+        ({"client_key": "id", "client_secret": "secret", "scopes": "read write"}, False),
+    ],
+)
+def test_both_pages_say_alike_where_the_access_comes_from(alice: User, stored: dict[str, str], is_pasted: bool) -> None:
+    connection = make_connection(alice, **stored)
+    client = signed_in(alice)
+    assert ("By a pasted token." in text_of(client.get(url("detail", connection.pk)))) == is_pasted
+    assert ("The access token was pasted" in text_of(client.get(url("remove", connection.pk)))) == is_pasted

@@ -40,6 +40,7 @@ def web(options: Options) -> Child:
         "--timeout=60",
         "--graceful-timeout=10",
         "--no-control-socket",
+        "--forwarded-allow-ips=",  # Django alone believes a proxy, and only with BEHIND_PROXY
         f"--chdir={settings.BASE_DIR}",
         "--log-level=warning",
     ]
