@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User, UserSession
 from accounts.roles import Ability, Role
-from platforms.fields import EncryptedTextField, HoldsSecrets, SealingQuerySet
+from platforms.fields import EncryptedTextField, HoldsSecrets, SealingQuerySet, Unreadable
 from vedfolnir.lib.fields import RemoteIdField, active_marker, enum_check
 from vedfolnir.lib.querysets import TouchingQuerySet
 
@@ -186,6 +186,12 @@ class PlatformConnection(HoldsSecrets):
     def address(self) -> str:
         """`@name@host`, as people write it."""
         return f"@{self.username}@{self.instance_url.partition('://')[2]}"
+
+    @property
+    def is_pasted(self) -> bool:
+        """Whether the token came without the OAuth client that it was given to: we can neither renew nor revoke it."""
+        key = self.client_key
+        return not key and not isinstance(key, Unreadable)
 
     def is_stopped_elsewhere(self) -> bool:
         """Whether something went wrong by another connection to the account, so that this one writes nothing either.
