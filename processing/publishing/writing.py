@@ -11,7 +11,7 @@ from captions.models import CaptionVersion, Image, Publication
 from captions.settling import publishable_images
 from platforms.clients.base import NotSent, PlatformRefused, PlatformUnavailable, Snapshot, StatusGone
 from platforms.clients.profile import Way
-from platforms.wanted import wants
+from platforms.wanted import Traits, may_touch
 from processing.publishing import leases, outcomes
 from processing.publishing.attempt import Attempt
 from processing.publishing.compare import SameText, alt_texts, arrived, has_texts, may_be_older, same_edit
@@ -170,7 +170,10 @@ def _require_unchanged(attempt: Attempt, now: Snapshot) -> None:
     if not same_edit(now.status.edited_at, publication.seen_edited_at):
         outcomes.remember_post(publication.post, now)
         raise PlatformRefused(_("The post was edited after it was reviewed. Look at it again, then try again."))
-    if not wants(publication.platform_connection, now.status):
+    connection = publication.platform_connection
+    if now.status.account_id != connection.account_id:
+        raise PlatformRefused(_("The post is not one of the connected account. Scan again."))
+    if not may_touch(connection, Traits.of(now.status)):
         raise PlatformRefused(
             _("By its visibility or a tag such as #noai, this post is one that the connection leaves out.")
         )

@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -109,6 +110,40 @@ class WriteTests(PublishingCase):
         self.assertEqual(publish_publication(second.pk), Result.POSTED)
         self.assertEqual(self.alt_texts(status_id)[1], "A late text.")
         self.assertEqual(set(post.images.values_list("status", flat=True)), {Image.Status.POSTED})
+
+
+class ScanOptionTests(PublishingCase):
+    """What a scan looks for is no reason to refuse a text that was approved; what may be touched is."""
+
+    def after(self, status_id: str, **options: Any) -> Result:
+        self.approved(status_id)
+        PlatformConnection.objects.update(**options)
+        return publish_publication(cast.only_publication().pk)
+
+    def test_a_post_that_grew_too_old_for_scans_is_written_to(self) -> None:
+        posted = timezone.now() - timedelta(days=31)
+        self.assertEqual(self.after(self.sandbox.add_status(created_at=posted), oldest_days=30), Result.POSTED)
+
+    def test_a_post_without_the_tags_of_scans_is_written_to(self) -> None:
+        self.assertEqual(self.after(self.sandbox.add_status("A boat."), only_tags="birds"), Result.POSTED)
+
+    def test_a_quiet_public_post_is_written_to_though_scans_leave_those_out(self) -> None:
+        status_id = self.sandbox.add_status(visibility="unlisted")
+        self.assertEqual(self.after(status_id, include_unlisted=False), Result.POSTED)
+
+    def test_a_reply_is_written_to_though_scans_leave_those_out(self) -> None:
+        other = self.sandbox.add_status("A star.", username="observatory")
+        status_id = self.sandbox.add_status("@observatory A boat.", in_reply_to_id=other)
+        self.assertEqual(self.after(status_id, include_replies=False), Result.POSTED)
+
+    def test_a_tag_that_opts_out_by_now_is_respected(self) -> None:
+        status_id = self.sandbox.add_status("A boat. #mine")
+        self.assertEqual(self.after(status_id, opt_out_tags="mine"), Result.REFUSED)
+
+    def test_a_post_of_another_account_is_not_written_to(self) -> None:
+        status_id = self.sandbox.add_status("A boat.")
+        self.assertEqual(self.after(status_id, account_id="4711"), Result.REFUSED)
+        self.assertIn("not one of the connected account", cast.only_publication().error)
 
 
 class RefusalTests(PublishingCase):
