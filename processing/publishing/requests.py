@@ -83,6 +83,8 @@ def request_undo(publication: Publication, *, user: User | None) -> None:
 
 
 def _require_permission(publication: Publication, user: User | None) -> None:
-    may = user is None or PlatformConnection.objects.decidable_by(user).filter(pk=publication.platform_connection_id)
-    if not may:
+    if user is None:
+        return
+    connections = PlatformConnection.objects.decidable_by(user).filter(pk=publication.platform_connection_id)
+    if not connections.exists():
         raise RequestRefused(_("You may not decide on this account's pictures."))

@@ -1,5 +1,8 @@
 from typing import Any
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
 from accounts.models import AuditLog
 from captions import actions
 from captions.models import Image, Publication
@@ -77,6 +80,12 @@ class UndoTests(PublishingCase):
         _status_id, publication = self.published()
         with self.assertRaises(requests.RequestRefused):
             requests.request_undo(publication, user=cast.make_user("otto"))
+
+    def test_asking_for_it_reads_no_secret(self) -> None:
+        _status_id, publication = self.published()
+        with CaptureQueriesContext(connection) as queries:
+            requests.request_undo(publication, user=self.reviewer)
+        self.assertFalse([one["sql"] for one in queries if "access_token" in one["sql"]])
 
     def test_what_was_undone_goes_out_again_only_when_it_was_reviewed_again(self) -> None:
         status_id, publication = self.published()
