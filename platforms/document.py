@@ -16,7 +16,8 @@ when it is out of date.
 Which family a server belongs to is found out when an account is connected, whenever the connection is tested, with each
 scan, and before a write when that was more than a day ago: nodeinfo names the software, else the instance object does.
 What nobody has proven is only read, and its alt texts are shown to be copied by hand; so is a release candidate of the
-very version from which on writing is proven, and a version that is no number.
+very version from which on writing is proven, a version that is no number, and one whose number is followed by something
+that is not of the software itself (`4.3.0+kmyblue.5`), which is a fork that nobody has proven.
 
 Whatever the family: the post is read before and after a change, everything that must stay is compared, and what was
 there before is kept, so that it can be undone. Posts with a poll are never touched.
@@ -94,6 +95,7 @@ def _facts(profile: Profile) -> Iterator[tuple[str, str]]:
     for writing in profile.writings:
         since = f"from {number(writing.since)} on" if writing.since else "before"
         yield f"permissions, {since}", _code(writing.scopes)
+    yield "versions that are its own", _own_versions(profile)
     yield "permissions to read only", _code(profile.reading_scopes)
     if profile.alt_text_limit_at:
         at = [".".join(path) for path in profile.alt_text_limit_at]
@@ -106,6 +108,11 @@ def _facts(profile: Profile) -> Iterator[tuple[str, str]]:
     if not profile.keeps_order:
         yield "pictures of a post", "come in any order; we take the order of their ids"
     yield "versions of a post before its edits", "can be asked for" if profile.has_history else "cannot be asked for"
+
+
+def _own_versions(profile: Profile) -> str:
+    told = ["a number", "one with `-rc1`, `-beta.2`, `-nightly.2025-08-01` and the like"]
+    return "; ".join([*told, *(f"{one.what}: `{one.example}`" for one in profile.builds)])
 
 
 def _paging(profile: Profile) -> str:

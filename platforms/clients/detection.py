@@ -33,9 +33,6 @@ _NAMES = (
 )
 LONGEST = 100  # characters of a name or a version, the columns' length
 
-# Mastodon's relatives whose nodeinfo may call them so; their versions end with their own name.
-_RELATIVES = ("hometown",)
-
 
 @dataclass(frozen=True)
 class Detected:
@@ -146,8 +143,7 @@ def _other_software(version: str) -> tuple[str, str] | None:
     found = next((match for pattern in _NAMES if (match := pattern.match(version))), None)
     if found is not None:
         return None if found.group(1).lower() == MASTODON else (found.group(1), found.group(2) or "")
-    relative = next((name for name in _RELATIVES if f"+{name}" in version.lower()), None)
-    return (relative, version) if relative else None
+    return None
 
 
 def _not_contradicted(named: tuple[str, str], described: Fields) -> tuple[str, str]:
@@ -159,7 +155,11 @@ def _not_contradicted(named: tuple[str, str], described: Fields) -> tuple[str, s
         told = other[1]
     elif named[0].lower() != MASTODON:
         return named  # what its instance object shows is no number of its own that we know
-    return (named[0], told) if told and release(told) < release(named[1]) else named
+    if not told:
+        return named
+    profile = families.running(named[0].lower()).profile
+    is_less = release(told) < release(named[1]) or (profile.fork_in(told) and not profile.fork_in(named[1]))
+    return (named[0], told) if is_less else named
 
 
 def _instance(software: str, version: str, described: Fields) -> Instance:
@@ -194,10 +194,13 @@ def capabilities_of(instance: Instance, family: str) -> Capabilities:
         return _reading_only(_not_proven(), instance, profile)
     if instance.software in profile.unproven:
         return _reading_only(str(profile.why_unproven), instance, profile)
+    if not release(instance.version):
+        return _reading_only(_no_version(), instance, profile)
+    if fork := profile.fork_in(instance.version):
+        return _reading_only(_fork(fork, profile), instance, profile)
     writing = profile.writing_for(instance.version)
     if writing is None:
-        reason = str(profile.too_old) if release(instance.version) else _no_version()
-        return _reading_only(reason, instance, profile)
+        return _reading_only(str(profile.too_old), instance, profile)
     return Capabilities(
         can_write=True,
         way=writing.way,
@@ -221,6 +224,15 @@ def _no_version() -> str:
         "This server runs %(software)s and calls its version “%(version)s”, which says nothing of what it can do. "
         "Nothing is written there. Each alt text is shown, so that you can copy it by hand."
     )
+
+
+def _fork(added: str, profile: Profile) -> str:
+    """A pattern for the sentence that names what somebody added to the version of a software that we know."""
+    sentence = _(
+        "This server runs %%(software)s %%(version)s. “%(added)s” is not of %(title)s itself: somebody changed it, and "
+        "nobody has proven that alt texts can be written there. Each is shown, so that you can copy it by hand."
+    )
+    return sentence % {"added": added.strip().replace("%", "%%"), "title": profile.title}
 
 
 def _reading_only(reason: str, instance: Instance, profile: Profile) -> Capabilities:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 from platforms.clients.base import Capabilities, PlatformRefused, Snapshot
 from platforms.clients.editing import require_language
 from platforms.clients.markup import as_text, require_no_entities, require_no_tags
-from platforms.clients.profile import Paging, Profile, RateHabits, Way, Writing
+from platforms.clients.profile import Build, Paging, Profile, RateHabits, Way, Writing
 from platforms.clients.writing import Writer
 
 PROFILE = Profile(
@@ -31,6 +31,7 @@ PROFILE = Profile(
         # 0.18 can edit, but forgets whether a post was Markdown: a change of the picture alone keeps the post whole.
         Writing(Way.MEDIA, scopes=("read:accounts", "read:statuses", "write:media")),
     ),
+    builds=(Build("0.20.0 git-57cb4fe", r"[ +]git-[0-9a-f]+", "the commit"),),
     alt_text_limit=1500,
     alt_text_limit_at=(("configuration", "media_attachments", "description_limit"),),
     paging=Paging(notes="own direct messages are listed"),

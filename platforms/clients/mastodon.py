@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from platforms.clients.base import PlatformRefused, Snapshot
 from platforms.clients.editing import quote_policy, require_language, require_marked_warning
-from platforms.clients.profile import Paging, Profile, RateHabits, SigningIn, Way, Writing
+from platforms.clients.profile import Build, Paging, Profile, RateHabits, SigningIn, Way, Writing
 from platforms.clients.writing import Writer
 
 PROFILE = Profile(
@@ -27,6 +27,11 @@ PROFILE = Profile(
             ),
             scopes=("read:accounts", "read:statuses", "write:statuses"),
         ),
+    ),
+    builds=(
+        # lib/mastodon/version.rb of glitch-soc: "glitch", a dot, and what the operator calls this copy
+        Build("4.5.0+glitch", r"(?:-security)?\+glitch(?:[.+-][\w.+-]*)?", "glitch-soc"),
+        Build("4.3.0-nightly.2024-07-05-security", r"-security", "a fix of a nightly"),
     ),
     too_old=gettext_lazy(
         "This server runs Mastodon %(version)s, which cannot change the alt text of a published picture; "

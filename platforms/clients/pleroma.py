@@ -15,7 +15,7 @@ from platforms.clients.api import NotFound
 from platforms.clients.base import Attachment, BeforeEach, PlatformRefused, Snapshot
 from platforms.clients.editing import Body, require_named_mentions
 from platforms.clients.entities import Fields
-from platforms.clients.profile import Paging, Profile, RateHabits, Way, Writing
+from platforms.clients.profile import Build, Paging, Profile, RateHabits, Way, Writing
 from platforms.clients.writing import Writer
 
 NOT_REPEATED = ("media_attributes", "language", "quote_approval_policy")  # not in the schema of an edit
@@ -41,6 +41,12 @@ PROFILE = Profile(
     too_old=gettext_lazy(
         "This server runs Pleroma %(version)s, which cannot edit posts; 2.5 and newer can. "
         "Each alt text is shown, so that you can copy it by hand."
+    ),
+    builds=(
+        # mix.exs: commits since the release, the commit, and the branch where it is one of its own two
+        Build(
+            "2.9.1-12-gabcdef0-develop", r"(?:-\d+-g[0-9a-f]+)?(?:-(?:develop|stable))?", "the commit and the branch"
+        ),
     ),
     instance_versions=(1, 2),
     alt_text_limit_at=(("description_limit",),),

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 Version = tuple[int, ...]
 Words = Union[str, "_StrPromise"]  # what people read; translated when it is shown
 
-# What follows the numbers of a version that is not finished yet: "4.1.0rc1", "0.18.0-rc1", "2.97-dev". Anything else
-# that follows ("+glitch", "+git-57cb4fe", "~ds1") says who built it.
-_UNFINISHED = re.compile(r"[-._~]?(?:rc|alpha|beta|pre|dev|snapshot|nightly|a\d|b\d)", re.IGNORECASE)
+# What follows the numbers of a version that is not finished yet: "4.1.0rc1", "0.18.0-rc1", "4.5.0-nightly.2025-08-01".
+# What else follows says who built it ("+glitch") and is proven only where the profile names it.
+_UNFINISHED = re.compile(
+    r"[-._~]?(?:(?:rc|alpha|beta|pre|dev|snapshot|nightly)(?:[-.]?\d[\d.-]*)?|[ab]\d+)(?![a-z])", re.IGNORECASE
+)
 _NUMBERS = re.compile(r"v?(\d{1,6}(?:\.\d{1,6})*)")
 
 
@@ -37,6 +39,15 @@ class Writing:
     federates: bool = False  # whether other servers get to know the alt text
     notifies: Words = ""  # whom an edit notifies, a sentence; empty: nobody
     scopes: Sequence[str] = ()  # the least that reading and this way of writing need
+
+
+@dataclass(frozen=True)
+class Build:
+    """What may follow the number of a version although nobody changed what matters to us."""
+
+    example: str  # a whole version, for the page
+    follows: str  # a pattern of all that stands behind the number, and behind "-rc1" and the like
+    what: str = ""  # in words
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,7 @@ class Profile:
     writings: Sequence[Writing]  # best first; the first whose `since` the server has reached is used
     unproven: Sequence[str] = ()  # names of `software` that are read like the family and never written to
     why_unproven: Words = ""  # the same in a sentence
+    builds: Sequence[Build] = ()  # versions that are more than a number and proven all the same; others are forks
     too_old: Words = ""  # why a version without a way of writing is only read; `%(version)s` stands for it
     sources: Sequence[str] = ()  # `source_url`s that name this software where nodeinfo does not
     instance_versions: Sequence[int] = (2, 1)  # of the instance object, in the order in which they are asked for
@@ -107,6 +119,13 @@ class Profile:
     def writing_for(self, version: str) -> Writing | None:
         """The way to write on a server of this version; None when there is none that is proven."""
         return next((one for one in self.writings if has_reached(version, one.since)), None)
+
+    def fork_in(self, version: str) -> str:
+        """What in a version says that somebody changed the software (`+kmyblue.5`); empty where nothing does."""
+        rest = _NUMBERS.sub("", version.strip(), count=1)
+        built = _UNFINISHED.sub("", rest, count=1) if _UNFINISHED.match(rest) else rest
+        known = not built or any(re.fullmatch(one.follows, built) for one in self.builds)
+        return "" if known else built
 
 
 def release(version: str) -> Version:

@@ -50,7 +50,7 @@ def make_connection(owner: User, sandbox: SandboxHandle | None = None, **fields:
         "account_id": sandbox.account_id if sandbox else "1",
         "access_token": sandbox.token if sandbox else "a-token",
         "software": "mastodon",
-        "software_version": "4.4.0+sandbox",
+        "software_version": "4.4.0",
         "alt_text_limit": 1500,
     }
     return PlatformConnection.objects.create(**known | fields)

@@ -12,7 +12,7 @@ from platforms.clients.api import Api
 from platforms.clients.base import Instance, PlatformRefused, PlatformUnavailable
 from platforms.clients.detection import MASTODON, UNKNOWN, Detected, capabilities_of, detect, family_of
 from platforms.clients.families import FAMILIES
-from platforms.clients.profile import Way
+from platforms.clients.profile import Profile, Way, release
 from platforms.models import Family
 from platforms.sandbox.testing import SandboxHandle, running_sandbox
 from platforms.tests.cast import host_of
@@ -81,7 +81,9 @@ def test_only_a_mastodon_of_4_1_and_newer_is_written_to(server: Server, version:
     assert can_write or "by hand" in found.capabilities.reason
 
 
-@pytest.mark.parametrize("name", ["hometown", "misskey", "mastodon-like", "writefreely", "unknown"])
+@pytest.mark.parametrize(
+    "name", ["hometown", "misskey", "mastodon-like", "mastodon+kmyblue", "kmyblue", "rebased", "writefreely", "unknown"]
+)
 def test_a_software_that_nobody_proved_is_named_and_never_written_to(server: Server, name: str) -> None:
     server.has_nodeinfo(name, "4.4.0")
     found = detected(server.url)
@@ -152,10 +154,58 @@ def test_of_two_versions_of_the_same_software_the_lower_one_counts(server: Serve
     assert not detected(server.url).capabilities.can_write
 
 
-def test_a_relative_that_calls_itself_mastodon_is_known_by_its_version(server: Server) -> None:
-    server.has_nodeinfo("mastodon", "4.2.10+hometown-1.1.1")
+@pytest.mark.parametrize(
+    ("software", "version", "added"),
+    [
+        ("mastodon", "4.2.10+hometown-1.1.1", "+hometown-1.1.1"),
+        ("mastodon", "4.2.8-hometown", "-hometown"),
+        ("mastodon", "4.3.0+kmyblue.5", "+kmyblue.5"),
+        ("mastodon", "4.3.0+chuckya", "+chuckya"),
+        ("mastodon", "4.5.0+polyam", "+polyam"),
+        ("mastodon", "4.5.0-alpha.1+polyam", "+polyam"),
+        ("mastodon", "4.5.0+glitchfork", "+glitchfork"),
+        ("mastodon", "4.5.0%s", "%s"),
+        ("mastodon", "4.5.0-developed", "-developed"),
+        ("pleroma", "2.9.1+soapbox", "+soapbox"),
+        ("pleroma", "2.9.1-12-gabcdef-rebased", "-12-gabcdef-rebased"),
+        ("gotosocial", "0.20.0 slopsocial", "slopsocial"),
+        ("pixelfed", "0.12.4-glitch.1.9.0", "-glitch.1.9.0"),
+        ("takahe", "0.11.0+mine", "+mine"),
+        ("snac", "2.96+x", "+x"),
+    ],
+)
+@pytest.mark.parametrize("told_by", ["nodeinfo", "instance"])
+def test_a_fork_that_keeps_the_name_is_known_by_its_version_and_only_read(
+    server: Server, software: str, version: str, added: str, told_by: str
+) -> None:
+    server.has_nodeinfo(software, version if told_by == "nodeinfo" else release_of(version))
+    if told_by == "instance":
+        shown = {
+            "pleroma": "2.7.2 (compatible; Pleroma {})",
+            "pixelfed": "3.5.3 (compatible; Pixelfed {})",
+            "takahe": "takahe/{}",
+            "snac": "4.0.0 (not true; really snac/{})",
+        }
+        if software == "gotosocial":
+            pytest.skip("its instance object is not compared")
+        server.says("/api/v2/instance", {"version": shown.get(software, "{}").format(version)})
     found = detected(server.url)
-    assert (found.family, found.instance.software) == (UNKNOWN, "hometown")
+    assert (found.family, found.capabilities.can_write) == (software, False)
+    assert f"“{added}”" in found.capabilities.reason
+    assert "by hand" in found.capabilities.reason
+
+
+@pytest.mark.parametrize("profile", [one.profile for one in FAMILIES.values()], ids=lambda profile: profile.family)
+def test_every_build_that_a_profile_names_is_its_own(profile: Profile) -> None:
+    for version in ["4.5.0", "4.5.0rc1", "4.5.0-beta.2", "4.5.0-nightly.2025-08-01", "4.5-dev", "0.20.0-SNAPSHOT"]:
+        assert profile.fork_in(version) == ""
+    for build in profile.builds:
+        assert profile.fork_in(build.example) == ""
+        assert profile.fork_in(build.example + "+another") != "" or "glitch" in build.example
+
+
+def release_of(version: str) -> str:
+    return ".".join(str(number) for number in release(version))
 
 
 def test_the_limit_of_pleroma_is_read_where_it_stands(server: Server) -> None:
@@ -263,7 +313,7 @@ def test_of_two_versions_the_one_that_allows_less_counts(server: Server, version
     assert not found.capabilities.can_write
 
 
-@pytest.mark.parametrize("version", ["4.4.0", "4.5.0+glitch", "4.4.0+main/fix", "", None, 4.4])
+@pytest.mark.parametrize("version", ["4.4.0", "4.5.0+glitch", "4.4.0+glitch.main", "", None, 4.4])
 def test_a_version_that_does_not_contradict_changes_nothing(server: Server, version: Any) -> None:
     server.has_nodeinfo("mastodon", "4.4.0")
     server.says("/api/v2/instance", {"version": version})

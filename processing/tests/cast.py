@@ -42,7 +42,7 @@ def connect(user: User, sandbox: SandboxHandle, *, family: str = Family.MASTODON
         account_id=sandbox.account_id,
         access_token=sandbox.token,
         software="mastodon",
-        software_version="4.4.0+sandbox",
+        software_version="4.4.0",
         alt_text_limit=1500,
     )
 

@@ -57,6 +57,7 @@ def content(change: Callable[[str], str]) -> Shape:
 
 
 QUOTE = {"state": "accepted", "quoted_status": {"id": "4711"}}
+PENDING = {"state": "pending", "quoted_status": None}
 POLICY = {"can_reply": {"always": ["followers"], "with_approval": []}}
 POLL: Json = {
     "id": "9",
@@ -95,6 +96,8 @@ STATUS: Mapping[str, list[Case]] = {
     "quoted_id": [
         changed("quoted post", put(quote=None)),
         changed("quoted post", put(quote=QUOTE | {"quoted_status": {"id": "4712"}})),
+        Case(put(quote=None), "The quoted post changed.", before=put(quote=PENDING)),
+        Case(put(quote=PENDING), "The quoted post changed.", before=put(quote=None)),
     ],
     "quote_approval": [
         changed("quote policy", put(quote_approval={"automatic": [], "manual": [], "current_user": "automatic"})),
@@ -145,7 +148,7 @@ HARMLESS: Mapping[str, Case] = {
     "zeros of another kind": Case(picture(3, focus={"x": 0, "y": -0.0}), before=picture(3, focus={"x": 0.0, "y": 0.0})),
     "the middle, said": Case(picture(2, focus={"x": 0.0, "y": 0.0})),
     "the middle, unsaid": Case(picture(2, focus=None), before=picture(2, focus={"x": 0, "y": 0})),
-    "a quote accepted": Case(same, before=put(quote={"state": "pending", "quoted_status": None})),
+    "a quote accepted": Case(same, before=put(quote=PENDING)),
     "a quote taken back": Case(put(quote={"state": "revoked", "quoted_status": None})),
     "a shallow quote": Case(put(quote={"state": "accepted", "quoted_status_id": "4711"})),
     "who asks": Case(lambda entity: entity | {"quote_approval": entity["quote_approval"] | {"current_user": "denied"}}),

@@ -21,7 +21,7 @@ class Mastodon(Family):
     """What the shared endpoints do, less what older versions did not have."""
 
     name = "mastodon"
-    default_version = "4.4.0+sandbox"
+    default_version = "4.4.0"
 
     @property
     def habits(self) -> OAuthHabits:
