@@ -186,8 +186,22 @@ def _reopen(image_id: int, user: User) -> None:
         raise AlreadyDecided(
             _("This picture is not approved: %(status)s.") % {"status": image.get_status_display().lower()}
         )
+    _require_judged(image)
     _take_out_of_publication(image.post_id)
     audit.record("caption_reopened", actor=user, entity=image, post=image.post_id)
+
+
+def _require_judged(image: Image) -> None:
+    """Raises AlreadyDecided while nobody knows whether the picture's text arrived, and no worker looks by itself."""
+    refused = Publication.objects.select_for_update().filter(post=image.post_id, status=Publication.Status.REFUSED)
+    for publication in refused.filter(sent_at__isnull=False).order_by("pk"):
+        if image.remote_id in (publication.texts or {}):
+            raise AlreadyDecided(
+                _(
+                    "This text was sent to the server, and what became of it is not known yet. Open the publication of "
+                    "the post and try it again, or undo it; then this picture can be reviewed again."
+                )
+            )
 
 
 def _take_out_of_publication(post_id: int) -> None:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
@@ -76,8 +77,9 @@ def undoable_panel(request: HttpRequest, connection: PlatformConnection) -> Safe
     user = cast(User, request.user)
     if not PlatformConnection.objects.decidable_by(user).filter(pk=connection.pk).exists():
         return None
+    refused, posted = Q(status=Publication.Status.REFUSED), Q(status=Publication.Status.POSTED)
     gone_wrong = Publication.objects.filter(
-        platform_connection=connection, status=Publication.Status.REFUSED, before__isnull=False
+        refused | posted & Q(alarm__isnull=False), platform_connection=connection, before__isnull=False
     )
     latest = list(gone_wrong.select_related("post").order_by("-pk")[:PANEL])
     if not latest:

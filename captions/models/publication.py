@@ -87,8 +87,12 @@ class Publication(models.Model):
     before = models.JSONField(null=True, blank=True)  # the whole status and its source, before the first edit: for undo
     base = models.JSONField(null=True, blank=True)  # the same, right before the latest request that may have changed it
     sent_at = models.DateTimeField(null=True, blank=True)  # when that was; empty once its outcome is known
+    sending = models.JSONField(null=True, blank=True)  # what that request was to write: attachment id to alt text
     after = models.JSONField(null=True, blank=True)  # the same, as last read back
     texts = models.JSONField(null=True, blank=True)  # what was written: attachment id to alt text
+    # What went wrong, until it is known to be right: "found" in sentences; "shown", by attachment id, what the server
+    # made of alt texts of ours.
+    alarm = models.JSONField(null=True, blank=True)
     attempts = models.PositiveIntegerField(default=0, db_default=0)
     failures = models.PositiveIntegerField(default=0, db_default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)

@@ -219,6 +219,16 @@ def arrived(now: Snapshot, texts: Mapping[str, str], same_text: SameText) -> dic
     return {key: text for key, text in texts.items() if key in there and same_text(text, there[key])}
 
 
+def made_of(texts: Mapping[str, str], base: Snapshot, after: Snapshot, same_text: SameText) -> dict[str, str]:
+    """What stands `after` in the place of those of `texts` that a server changed, by attachment id."""
+    old, new = alt_texts(base), alt_texts(after)
+    return {
+        key: shown
+        for key, text in texts.items()
+        if (shown := new.get(key)) and shown != old.get(key) and not same_text(text, shown)
+    }
+
+
 def has_texts(now: Snapshot, texts: Mapping[str, str], same_text: SameText) -> bool:
     """Whether every text in `texts` is there already."""
     return len(arrived(now, texts, same_text)) == len(texts)

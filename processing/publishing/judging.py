@@ -6,7 +6,7 @@ and our read-back. The history tells the two from damage.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from django.utils.translation import gettext as _
@@ -46,6 +46,7 @@ class Verdict:
     outcome: Outcome
     found: list[str] = field(default_factory=list)  # what is wrong, in sentences
     note: str = ""  # what a person may want to know although all is well
+    is_ours_alone: bool = False  # of damage: nobody else can have edited the post since it was read
     ours_at: str = ""  # `edited_at` of our own edit; empty where it is that of the post as it is now
 
 
@@ -67,7 +68,7 @@ def judge(attempt: Attempt, base: Snapshot, now: Snapshot, texts: Mapping[str, s
         return Verdict(Outcome.DONE if whole else Outcome.PARTLY, note=_remark(base, now))
     if not same_edit(base.status.edited_at, now.status.edited_at):
         return _edited_beside(base, now, found, whole=whole, answered=answered)
-    return Verdict(Outcome.DAMAGED, found)
+    return Verdict(Outcome.DAMAGED, found, is_ours_alone=answered)
 
 
 def _edited_beside(base: Snapshot, now: Snapshot, found: list[str], *, whole: bool, answered: bool) -> Verdict:
@@ -97,14 +98,19 @@ def _by_history(
     same_text = attempt.client.same_text
     versions = _history(attempt, base, now)
     if versions is None:
-        return _without_history(base, now, texts, found, same_text)
+        verdict = _without_history(base, now, texts, found, same_text)
+        return replace(verdict, is_ours_alone=answered)
     past = _past(base, versions, texts, same_text)
     if past.ours is None:
         harmless = not answered and all(_is_surely_not_ours(base, one, texts, same_text) for one in past.before_ours)
         return (
             Verdict(Outcome.NOTHING)
             if harmless
-            else Verdict(Outcome.DAMAGED, found or [_("The edit was made, but the alt texts are not there.")])
+            else Verdict(
+                Outcome.DAMAGED,
+                found or [_("The edit was made, but the alt texts are not there.")],
+                is_ours_alone=answered and len(versions) == 1,
+            )
         )
     if lost := [_taken_back(one) for one in past.before_ours if not _looks_like(base, one)]:
         return Verdict(Outcome.DAMAGED, [*lost, *([] if past.after_ours else found)])

@@ -1,7 +1,7 @@
 """How an attempt ends, in rows that a person can see and understand."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -31,7 +31,7 @@ from processing.publishing.judging import Verdict
 logger = logging.getLogger(__name__)
 
 # The outcome of whatever was sent is known.
-SETTLED: dict[str, Any] = {"next_attempt_at": None, "sent_at": None, "base": None}
+SETTLED: dict[str, Any] = {"next_attempt_at": None, "sent_at": None, "base": None, "sending": None}
 
 
 def postpone(publication: Publication, error: PlatformUnavailable) -> bool:
@@ -108,8 +108,12 @@ def refuse(publication: Publication, reason: str) -> None:
     logger.warning("publication %s: refused: %s", publication.pk, reason)
 
 
-def alarm(publication: Publication, base: Snapshot, after: Snapshot, found: list[str]) -> None:
+def alarm(
+    publication: Publication, base: Snapshot, after: Snapshot, found: list[str], shown: Mapping[str, str]
+) -> None:
     """The server did not do what it was asked: stop this account's queue until a person has looked.
+
+    `shown` are the texts that it made of ours, by attachment id, where nobody else can have written them.
 
     The queue is stopped first: as soon as this publication lets go, another worker may take the account's next one.
     """
@@ -122,7 +126,9 @@ def alarm(publication: Publication, base: Snapshot, after: Snapshot, found: list
     with transaction.atomic():
         lock_post(publication.post_id)
         status = _status_after_trouble(publication)
-        leases.settle(publication, status=status, after=after.as_json(), error=reason, **SETTLED)
+        earlier = (publication.alarm or {}).get("shown", {})
+        wrong = {"found": found, "shown": {**earlier, **shown}}
+        leases.settle(publication, status=status, after=after.as_json(), alarm=wrong, error=reason, **SETTLED)
         remember_post(publication.post, after)
         _was_edited_by_us(publication, base, after, after.status.edited_at)
         audit.record("publication_alarm", actor=None, entity=publication, found=found)
@@ -147,20 +153,27 @@ def posted(
     *,
     there: Mapping[str, str],
     verdict: Verdict,
+    left: str,
 ) -> None:
-    """Everything was compared and is right. Those of `texts` that are not `there` any more were changed since."""
+    """The texts were compared and are right. Those of `texts` that are not `there` any more were changed since.
+
+    `left` says what an earlier alarm of this publication was about, and is not right yet.
+    """
     now = timezone.now()
     ours_at = verdict.ours_at or after.status.edited_at
     with transaction.atomic():
         # The lock that an approval takes too: what is approved meanwhile is seen here, or sees this outcome.
         lock_post(publication.post_id)
         status = Publication.Status.POSTED
-        done = {"after": after.as_json(), "texts": dict(texts), "verified_at": now, "error": verdict.note}
-        leases.settle(publication, status=status, **done, **SETTLED)
+        note = " ".join(filter(None, [left, verdict.note]))
+        done = {"after": after.as_json(), "texts": dict(texts), "verified_at": now, "error": note}
+        leases.settle(publication, status=status, **done, **({} if left else {"alarm": None}), **SETTLED)
         images = _images_of(publication, texts)
         for image in images:
             Image.objects.filter(pk=image.pk).update(remote_alt_text=texts[image.remote_id])
-        approved = Image.objects.filter(pk__in=[image.pk for image in images], status=Image.Status.APPROVED)
+        # What was approved anew meanwhile, with another text, has yet to go out.
+        as_approved = [image.pk for image in images if image.final_caption == texts[image.remote_id]]
+        approved = Image.objects.filter(pk__in=as_approved, status=Image.Status.APPROVED)
         approved.update(status=Image.Status.POSTED, posted_at=now)
         _remember_versions(images, texts, CaptionVersion.Kind.PUBLISHED)
         _remember_what_came_after(images, there, after)
@@ -222,6 +235,15 @@ def _queue_what_was_never_sent(publication: Publication, base: Snapshot, ours_at
         _queue_what_was_approved_meanwhile(publication, ours_at if unchanged else publication.seen_edited_at)
 
 
+def acknowledge(publication: Publication, base: Snapshot, after: Snapshot, verdict: Verdict) -> None:
+    """What was sent earlier arrived, and the opposite is asked for by now: our own edit is nobody else's."""
+    with transaction.atomic():
+        lock_post(publication.post_id)
+        leases.note(publication, sent_at=None, base=None, sending=None)
+        _was_edited_by_us(publication, base, after, verdict.ours_at or after.status.edited_at)
+    publication.refresh_from_db(fields=["seen_edited_at"])
+
+
 def undone(
     publication: Publication,
     base: Snapshot,
@@ -230,19 +252,25 @@ def undone(
     *,
     left_alone: int,
     verdict: Verdict,
+    left: Sequence[str],
 ) -> None:
-    """The alt texts in `restored` are as before the publication; their images are approved, not posted."""
-    left = ngettext(
+    """The alt texts in `restored` are as before the publication, or gone with their pictures.
+
+    Their images are approved, not posted. `left` are sentences about what is not as before.
+    """
+    changed = ngettext(
         "One alt text was changed by somebody since; it was left as it is.",
         "%(count)d alt texts were changed by somebody since; they were left as they are.",
         left_alone,
     )
-    note = " ".join(filter(None, [left % {"count": left_alone} if left_alone else "", verdict.note]))
+    changed = changed % {"count": left_alone} if left_alone else ""
+    note = " ".join(filter(None, [changed, *left, verdict.note]))
     ours_at = verdict.ours_at or after.status.edited_at
     with transaction.atomic():
         lock_post(publication.post_id)
         status = Publication.Status.UNDONE
-        leases.settle(publication, status=status, undone_at=timezone.now(), error=note, **SETTLED)
+        done = {"after": after.as_json(), "undone_at": timezone.now(), "error": note}
+        leases.settle(publication, status=status, **done, **SETTLED)
         images = _images_of(publication, restored)
         for image in images:
             Image.objects.filter(pk=image.pk).update(remote_alt_text=restored[image.remote_id])

@@ -10,9 +10,6 @@ from accounts.models import User
 from captions.models import Publication
 from platforms.models import PlatformConnection
 
-NOTHING_SENT = {"leased_until": None, "sent_at": None, "base": None}
-
-
 UNDOABLE = (Publication.Status.POSTED, Publication.Status.REFUSED)
 NOT_WRITTEN = gettext_lazy("Only what was written can be undone, and only once.")
 
@@ -59,16 +56,28 @@ def can_be_retried(publication: Publication) -> bool:
 
 def can_be_undone(publication: Publication) -> bool:
     """Whether there is something of ours on the server that `request_undo` would take back."""
-    return publication.before is not None and publication.status in UNDOABLE
+    if publication.before is None:
+        return False
+    return publication.status in UNDOABLE or _may_have_come_back(publication)
+
+
+def _may_have_come_back(publication: Publication) -> bool:
+    """After an alarm a server may do what it was asked even after the undo found nothing of it: then once more."""
+    if publication.status != Publication.Status.UNDONE or publication.alarm is None:
+        return False
+    return not Publication.objects.filter(post=publication.post_id, pk__gt=publication.pk).exists()
 
 
 def request_undo(publication: Publication, *, user: User | None) -> None:
-    """Ask a worker to put back the alt texts from before the publication.
+    """Ask a worker to put back the alt texts from before the publication. What was sent and not judged comes first.
 
     `user` is None for an operator at the command line. Raises RequestRefused.
     """
     _require_permission(publication, user)
-    written = Publication.objects.filter(pk=publication.pk, before__isnull=False, status__in=UNDOABLE)
+    publication.refresh_from_db(fields=["status", "before", "alarm"])
+    if not can_be_undone(publication):
+        raise RequestRefused(str(NOT_WRITTEN))
+    written = Publication.objects.filter(pk=publication.pk, before__isnull=False, status=publication.status)
     with transaction.atomic():
         if not written.update(
             status=Publication.Status.UNDOING,
@@ -76,7 +85,7 @@ def request_undo(publication: Publication, *, user: User | None) -> None:
             failures=0,
             error="",
             requested_by=user,
-            **NOTHING_SENT,
+            leased_until=None,
         ):
             raise RequestRefused(str(NOT_WRITTEN))
         audit.record("publication_undo_requested", actor=user, entity=publication)

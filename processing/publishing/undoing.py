@@ -1,5 +1,6 @@
 """Putting the alt texts back as they were before a publication, by the same careful way."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
@@ -7,9 +8,10 @@ from django.utils.translation import ngettext
 
 from captions.models import Publication
 from platforms.clients.base import PlatformRefused, Snapshot
-from processing.publishing import outcomes
+from processing.publishing import explaining, outcomes
 from processing.publishing.attempt import Attempt
-from processing.publishing.compare import SameText, alt_texts
+from processing.publishing.compare import SameText, alt_texts, made_of
+from processing.publishing.explaining import texts_before
 from processing.publishing.judging import Outcome, Verdict
 from processing.publishing.steps import Step
 from processing.publishing.writing import WRITTEN_ALREADY, send, unsettled
@@ -22,6 +24,7 @@ class Plan:
 
     restore: dict[str, str] = field(default_factory=dict)  # still ours: the text from before
     back: dict[str, str] = field(default_factory=dict)  # as before already
+    gone: dict[str, str] = field(default_factory=dict)  # the text from before, of pictures that are not there any more
     changed: list[str] = field(default_factory=list)  # by somebody else since: left as they are
 
 
@@ -35,20 +38,20 @@ def undo(attempt: Attempt) -> bool:
         raise PlatformRefused(_("Nothing was written, so there is nothing to undo."))
     now = attempt.read()
     attempt.at_step(Step.READ)
-    if publication.base is not None:
-        sent = plan_of(publication, Snapshot.from_json(publication.base), same_text).restore
-        if (open_case := unsettled(attempt, now, sent)) is not None:
-            return _settle(attempt, *open_case, now)
+    if (case := unsettled(attempt, now)) is not None:
+        if case.verdict.outcome == Outcome.DAMAGED or not case.is_write:
+            return _settle(attempt, case.verdict, case.base, now, case.texts)
+        outcomes.acknowledge(publication, case.base, now, case.verdict)
     plan = plan_of(publication, now, same_text)
     if plan.restore:
         attempt.client.require_writable(now, plan.restore)
         verdict, after = send(attempt, now, plan.restore)
-        return _settle(attempt, verdict, now, after)
+        return _settle(attempt, verdict, now, after, plan.restore)
     if plan.changed:
         raise PlatformRefused(
             _("The alt text was changed on the server after it was published, so it was left as it is.")
         )
-    return _settle(attempt, WRITTEN_ALREADY, now, now)
+    return _settle(attempt, WRITTEN_ALREADY, now, now, {})
 
 
 def partly_undone(attempt: Attempt) -> str:
@@ -68,31 +71,50 @@ def partly_undone(attempt: Attempt) -> str:
 
 
 def plan_of(publication: Publication, now: Snapshot, same_text: SameText) -> Plan:
-    """What an undo has to do to the post as it is `now`."""
-    old = alt_texts(Snapshot.from_json(publication.before or {}))
+    """What an undo has to do to the post as it is `now`.
+
+    Ours is what was written, and also what the server was seen to make of it.
+    """
+    old = texts_before(publication, same_text)
     there = alt_texts(now)
+    shown = (publication.alarm or {}).get("shown", {})
     plan = Plan()
     for key, text in (publication.texts or {}).items():
         before = old.get(key) or ""
-        if key not in there or (there[key] or "") == before or same_text(before, there[key]):
+        if key not in there:
+            plan.gone[key] = before
+        elif (there[key] or "") == before or same_text(before, there[key]):
             plan.back[key] = before
-        elif same_text(text, there[key]):
+        elif same_text(text, there[key]) or there[key] == shown.get(key):
             plan.restore[key] = before
         else:
             plan.changed.append(key)
     return plan
 
 
-def _settle(attempt: Attempt, verdict: Verdict, base: Snapshot, after: Snapshot) -> bool:
-    publication = attempt.publication
-    plan = plan_of(publication, base, attempt.client.same_text)
+def _settle(attempt: Attempt, verdict: Verdict, base: Snapshot, after: Snapshot, sent: Mapping[str, str]) -> bool:
+    publication, same_text = attempt.publication, attempt.client.same_text
     if verdict.outcome == Outcome.DAMAGED:
-        again_after_deadlock(lambda: outcomes.alarm(publication, base, after, verdict.found))
+        shown = made_of(sent, base, after, same_text) if verdict.is_ours_alone else {}
+        again_after_deadlock(lambda: outcomes.alarm(publication, base, after, verdict.found, shown))
     else:
-        restored = {**plan.back, **plan.restore}
-        left = len(plan.changed)
+        plan = plan_of(publication, base, same_text)
+        restored = {**plan.gone, **plan.back, **plan.restore}
+        left = [_gone(plan), explaining.left_of_alarm(publication, after, restored)]
         again_after_deadlock(
-            lambda: outcomes.undone(publication, base, after, restored, left_alone=left, verdict=verdict)
+            lambda: outcomes.undone(
+                publication, base, after, restored, left_alone=len(plan.changed), verdict=verdict, left=left
+            )
         )
     attempt.at_step(Step.SETTLED)
     return verdict.outcome != Outcome.DAMAGED
+
+
+def _gone(plan: Plan) -> str:
+    count = len(plan.gone)
+    sentence = ngettext(
+        "One picture of these is not part of the post any more.",
+        "%(count)d pictures of these are not part of the post any more.",
+        count,
+    )
+    return sentence % {"count": count} if count else ""

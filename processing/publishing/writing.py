@@ -1,6 +1,7 @@
 """One careful write: read, compare with what the reviewer saw, keep the state before, write, read back, compare all."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Never
 
 from django.utils import timezone
@@ -12,9 +13,9 @@ from captions.settling import publishable_images
 from platforms.clients.base import NotSent, PlatformRefused, PlatformUnavailable, Snapshot, StatusGone
 from platforms.clients.profile import Way
 from platforms.wanted import Traits, may_touch
-from processing.publishing import leases, outcomes
+from processing.publishing import explaining, leases, outcomes
 from processing.publishing.attempt import Attempt
-from processing.publishing.compare import SameText, alt_texts, arrived, has_texts, may_be_older, same_edit
+from processing.publishing.compare import SameText, alt_texts, arrived, has_texts, made_of, may_be_older, same_edit
 from processing.publishing.judging import Outcome, Verdict, judge
 from processing.publishing.steps import Step
 from vedfolnir.lib.deadlocks import again_after_deadlock
@@ -38,9 +39,10 @@ def write(attempt: Attempt) -> bool:
     publication, same_text = attempt.publication, attempt.client.same_text
     now = attempt.read()
     attempt.at_step(Step.READ)
-    sent = publication.texts or {}
-    if (open_case := unsettled(attempt, now, sent)) is not None:
-        return _settle(attempt, *open_case, now, sent)
+    if (case := unsettled(attempt, now)) is not None:
+        if case.verdict.outcome == Outcome.DAMAGED or case.is_write:
+            return _settle(attempt, case.verdict, case.base, now, case.texts)
+        outcomes.acknowledge(publication, case.base, now, case.verdict)
     texts = _texts(publishable_images(publication.post_id))
     if texts and has_texts(now, texts, same_text):
         # Written by hand meanwhile, or the rest of it is there by now: nothing to send.
@@ -61,7 +63,7 @@ def send(attempt: Attempt, now: Snapshot, texts: Mapping[str, str]) -> tuple[Ver
     `now` is kept first, so that whoever comes after this worker's death can tell. A refusal counts as
     one only if nothing, or a part, is there: an answer may be spoilt after the work was done.
     """
-    leases.note(attempt.publication, base=now.as_json(), sent_at=timezone.now())
+    leases.note(attempt.publication, base=now.as_json(), sent_at=timezone.now(), sending=dict(texts))
     attempt.base, attempt.texts = now, texts
     attempt.at_step(Step.KEPT)
     try:
@@ -103,13 +105,25 @@ def _look_once_more(publication: Publication, base: Snapshot) -> Never:
     raise PlatformUnavailable(reason, retry_after=LOOK_AGAIN)
 
 
-def unsettled(attempt: Attempt, now: Snapshot, texts: Mapping[str, str]) -> tuple[Verdict, Snapshot] | None:
-    """What became of `texts` that an earlier attempt sent and nobody has judged yet, and the state before them.
+@dataclass(frozen=True)
+class Case:
+    """What became of something that an earlier attempt sent, and the state before it."""
 
-    None when there is nothing to settle: nothing was sent, nothing arrived, or a part that the caller goes on with.
+    verdict: Verdict
+    base: Snapshot
+    texts: Mapping[str, str]  # what was sent
+    is_write: bool  # else it was an undo
+
+
+def unsettled(attempt: Attempt, now: Snapshot) -> Case | None:
+    """What became of the texts that an earlier attempt sent and nobody has judged yet; it comes before anything else.
+
+    It may have been sent to write or to undo, whatever is asked for now. None when there is nothing to settle: nothing
+    was sent, nothing arrived, or a part that the caller goes on with.
     """
     publication = attempt.publication
-    if publication.sent_at is None or publication.base is None:
+    texts = _sent(publication)
+    if publication.sent_at is None or publication.base is None or texts is None:
         return None
     base = Snapshot.from_json(publication.base)
     verdict = judge(attempt, base, now, texts, answered=ANSWERED in publication.base)
@@ -121,7 +135,14 @@ def unsettled(attempt: Attempt, now: Snapshot, texts: Mapping[str, str]) -> tupl
         if len(arrived(now, texts, same_text)) > len(arrived(base, texts, same_text)):
             leases.note(publication, failures=0)  # it goes on, however slowly the server lets it
         return None
-    return verdict, base
+    return Case(verdict, base, texts, is_write=texts == publication.texts)
+
+
+def _sent(publication: Publication) -> Mapping[str, str] | None:
+    """Rows of an earlier version of Vedfolnir do not say what was sent; the texts, unless that was to undo."""
+    if publication.sending is not None or publication.status == Publication.Status.UNDOING:
+        return publication.sending
+    return publication.texts
 
 
 def partly_written(attempt: Attempt) -> str:
@@ -153,7 +174,7 @@ def _forget_what_was_sent(publication: Publication) -> None:
     """The request did not arrive, or was refused as a whole: the post is as it was."""
     publication.sent_at = None  # also where another worker has the publication by now
     first = publication.before == publication.base and publication.status == Publication.Status.QUEUED
-    leases.note(publication, sent_at=None, base=None, **({"before": None} if first else {}))
+    leases.note(publication, sent_at=None, base=None, sending=None, **({"before": None} if first else {}))
 
 
 def _texts(images: Iterable[Image]) -> dict[str, str]:
@@ -202,17 +223,26 @@ def _without_overtaken(attempt: Attempt, now: Snapshot) -> list[Image]:
 
 
 def _is_ours(image: Image, text: str | None, same_text: SameText) -> bool:
-    """Whether somebody approved this very text here once: a write that went wrong may have left it on the server."""
+    """Whether somebody approved this very text here once, or a server made it of one that we sent.
+
+    A write that went wrong may have left it there.
+    """
     ours = image.versions.filter(kind=CaptionVersion.Kind.FINAL).values_list("text", flat=True)
-    return any(same_text(one, text) for one in ours)
+    alarms = Publication.objects.filter(post=image.post_id, alarm__isnull=False).values_list("alarm", flat=True)
+    shown = [(alarm or {}).get("shown", {}).get(image.remote_id) for alarm in alarms]
+    return text in shown or any(same_text(one, text) for one in ours)
 
 
 def _settle(attempt: Attempt, verdict: Verdict, base: Snapshot, after: Snapshot, texts: Mapping[str, str]) -> bool:
-    publication = attempt.publication
+    publication, same_text = attempt.publication, attempt.client.same_text
     if verdict.outcome == Outcome.DAMAGED:
-        again_after_deadlock(lambda: outcomes.alarm(publication, base, after, verdict.found))
+        shown = made_of(texts, base, after, same_text) if verdict.is_ours_alone else {}
+        again_after_deadlock(lambda: outcomes.alarm(publication, base, after, verdict.found, shown))
     else:
-        there = arrived(after, texts, attempt.client.same_text)
-        again_after_deadlock(lambda: outcomes.posted(publication, base, after, texts, there=there, verdict=verdict))
+        there = arrived(after, texts, same_text)
+        left = explaining.left_of_alarm(publication, after, texts)
+        again_after_deadlock(
+            lambda: outcomes.posted(publication, base, after, texts, there=there, verdict=verdict, left=left)
+        )
     attempt.at_step(Step.SETTLED)
     return verdict.outcome != Outcome.DAMAGED
