@@ -27,9 +27,10 @@ class ConnectForm(forms.Form):
         max_length=4096,
         required=False,
         help_text=_(
-            "On Mastodon: Preferences, Development, New application, with the permissions read:accounts, "
-            "read:statuses and write:statuses. It is stored encrypted and never shown again. Without one, you sign in "
-            "on your server and allow it there."
+            "From the settings of your server. On Mastodon: Preferences, Development, New application, with the "
+            "permissions read:accounts, read:statuses and write:statuses; what other software needs stands in "
+            "docs/platforms.md. It is stored encrypted and never shown again. Without one, you sign in on your server "
+            "and allow it there."
         ),
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )

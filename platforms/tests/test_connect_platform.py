@@ -10,6 +10,8 @@ from pytest_httpserver import HTTPServer
 
 from accounts.roles import Role
 from accounts.tests.people import make_user
+from platforms.forms import ConnectForm
+from platforms.management.commands.connect_platform import Command
 from platforms.models import PlatformConnection
 from platforms.sandbox.testing import SandboxHandle
 from platforms.tests.cast import host_of
@@ -134,3 +136,9 @@ def test_mistakes_are_said_in_words(server: SandboxHandle, token_file: Path) -> 
     with pytest.raises(CommandError, match="does not accept") as raised:
         run(server, token_file)
     assert "wrong-token" not in str(raised.value)
+
+
+def test_the_help_says_where_the_permissions_of_every_family_stand() -> None:
+    said = " ".join(Command.help.split())
+    assert "docs/platforms.md" in said
+    assert "docs/platforms.md" in str(ConnectForm.base_fields["token"].help_text)

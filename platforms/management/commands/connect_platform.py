@@ -21,8 +21,9 @@ class Command(BaseCommand):
 
     help = (
         "Connect an account on a Mastodon-API server to a user of this installation. The token is checked with the "
-        "server first and stored encrypted; the same account once more gets the new token. It needs the permissions "
-        "read:accounts, read:statuses and write:statuses."
+        "server first and stored encrypted; the same account once more gets the new token. docs/platforms.md says "
+        "which permissions it needs: that depends on the server's software and its version (Mastodon: read:accounts, "
+        "read:statuses and write:statuses)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
