@@ -92,21 +92,12 @@ def start(
         ConnectRefused: the server cannot be used or not reached, or lets no apps sign in.
     """
     name, base_url = checked_wish(user, name=name, instance_url=instance_url)
-    if connection is not None and not actions.may_choose_posts(connection, user):
-        raise NotAllowed(_("Only the owner of a connection can sign in again."))
     if connection is None:
         _require_free_name(user, name, base_url)
-    if len(redirect_uri) > LONGEST_RETURN:
-        raise ConnectRefused(_("The address of this installation is too long to come back to. Paste an access token."))
-    try:
-        with _asking(base_url) as api:
-            detected = detect(api)
-            app, client = _client_for(api, base_url, redirect_uri, detected)
-    except PlatformError as error:
-        raise ConnectRefused(error.reason, "instance_url") from error
-    grants.forget_expired_sign_ins()
-    waiting = SignIn.objects.of(session).order_by("-pk")
-    SignIn.objects.filter(pk__in=list(waiting.values_list("pk", flat=True)[WAITING - 1 :])).delete()
+    elif not actions.may_choose_posts(connection, user):
+        raise NotAllowed(_("Only the owner of a connection can sign in again."))
+    detected, app, client = _known_there(base_url, redirect_uri)
+    _make_room(session)
     return SignIn.objects.create(
         session=session,
         user=user,
@@ -124,6 +115,25 @@ def start(
         state=secrets.token_urlsafe(32),
         verifier=secrets.token_urlsafe(48),
     )
+
+
+def _known_there(base_url: str, redirect_uri: str) -> tuple[Detected, PlatformApp | None, OAuthClient]:
+    """What the server is, and who we are there. Raises ConnectRefused."""
+    if len(redirect_uri) > LONGEST_RETURN:
+        raise ConnectRefused(_("The address of this installation is too long to come back to. Paste an access token."))
+    try:
+        with _asking(base_url) as api:
+            detected = detect(api)
+            return detected, *_client_for(api, base_url, redirect_uri, detected)
+    except PlatformError as error:
+        raise ConnectRefused(error.reason, "instance_url") from error
+
+
+def _make_room(session: UserSession) -> None:
+    """For one more sign-in of this session."""
+    grants.forget_expired_sign_ins()
+    waiting = SignIn.objects.of(session).order_by("-pk")
+    SignIn.objects.filter(pk__in=list(waiting.values_list("pk", flat=True)[WAITING - 1 :])).delete()
 
 
 def _require_free_name(user: User, name: str, base_url: str) -> None:
