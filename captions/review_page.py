@@ -10,6 +10,7 @@ from accounts.models import User
 from captions import actions, checks
 from captions.forms import RejectionForm
 from captions.models import CaptionVersion, Image, Post, Publication
+from platforms.clients.writing import why_no_poll
 from platforms.speaking import capabilities_for
 
 
@@ -129,10 +130,10 @@ def why_by_hand(image: Image) -> str:
     """Why nothing is ever written to this post, so that the text is there to be copied; empty if it is written."""
     if image.platform_connection is None:
         return _("The connection of this picture was removed.")
-    if image.post.has_poll:
-        return _("The post has a poll; an edit would reset its votes.")
     capabilities = capabilities_for(image.platform_connection)
-    return "" if capabilities.can_write else capabilities.reason
+    if not capabilities.can_write:
+        return capabilities.reason
+    return why_no_poll(capabilities.way) if image.post.has_poll else ""
 
 
 def what_follows(image: Image) -> str:

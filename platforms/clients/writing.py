@@ -22,6 +22,15 @@ from platforms.clients.reading import Reader
 from vedfolnir.lib.text import length
 
 
+def why_no_poll(way: Way) -> str:
+    """Why nothing is written to a post with a poll, a sentence."""
+    if way is Way.MEDIA:
+        return _(
+            "The post has a poll, and whether writing to its pictures keeps the votes is not proven for this server."
+        )
+    return _("The post has a poll; an edit would reset its votes.")
+
+
 class Writer(Reader):
     """Writes by the way that `capabilities` name. See `PlatformClient` for what each method promises."""
 
@@ -39,9 +48,8 @@ class Writer(Reader):
         if not self.capabilities.can_write:
             raise PlatformRefused(self.capabilities.reason)
         if before.status.poll is not None:
-            raise PlatformRefused(
-                _("The post has a poll, which an edit would start again. Add the alt text by hand, or leave it.")
-            )
+            by_hand = _("Add the alt text by hand, or leave it.")
+            raise PlatformRefused(f"{why_no_poll(self.capabilities.way)} {by_hand}")
         self._require_post(before)
         if texts is not None:
             self._require_pictures(before.status.attachments, texts)

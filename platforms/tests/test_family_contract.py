@@ -182,6 +182,10 @@ def test_a_post_with_a_poll_is_refused(server: Server, client: Writer) -> None:
     before = client.snapshot(add_post(server, client))
     with_poll = replace(before, status=replace(before.status, poll={"id": "1", "options": []}))
     refuses_without_a_request(server, client, with_poll, {ids_of(before)[0]: "Ein Baum."}, "poll")
+    with pytest.raises(PlatformRefused) as refused:
+        client.require_writable(with_poll)
+    edits = client.capabilities.way is not Way.MEDIA
+    assert ("an edit would" in refused.value.reason) == edits  # and no edit is spoken of where none is ever made
 
 
 def test_a_picture_that_the_post_does_not_have_is_refused(server: Server, client: Writer) -> None:

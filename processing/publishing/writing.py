@@ -184,10 +184,6 @@ def _texts(images: Iterable[Image]) -> dict[str, str]:
 def _require_unchanged(attempt: Attempt, now: Snapshot) -> None:
     """Raises PlatformRefused when the post is not what the reviewer saw any more, or must be left alone."""
     publication = attempt.publication
-    if now.status.poll is not None and attempt.edits:
-        raise PlatformRefused(
-            _("The post has a poll; an edit would reset its votes. Copy the text and add it by hand.")
-        )
     if not same_edit(now.status.edited_at, publication.seen_edited_at):
         outcomes.remember_post(publication.post, now)
         raise PlatformRefused(_("The post was edited after it was reviewed. Look at it again, then try again."))
