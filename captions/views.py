@@ -60,8 +60,10 @@ def review(request: SignedInRequest, pk: int) -> HttpResponse:
 def next_image(request: SignedInRequest) -> HttpResponseRedirect:
     """Go to the next picture that nobody else holds; `?after=` is the one just left.
 
-    `?state=error` goes through the pictures in error, else it is those that await review.
+    `?state=error` goes through the pictures in error, else it is those that await review. 404, as in the queue,
+    where the address names a connection that this person may not see.
     """
+    switching.chosen(request)
     state = State.ERROR if request.GET.get("state") == State.ERROR else State.AWAITING
     after = row_number(request.GET.get("after", ""))
     left = Image.objects.visible_to(request.user).filter(pk=after).first() if after is not None else None
@@ -233,12 +235,11 @@ def _decidable_scope(request: SignedInRequest) -> Scope:
     decidable = queue.light_connections().decidable_by(request.user)
     named = request.GET.get("connection")
     number = row_number(named or "")
-    if number is not None:
-        return Scope.of(request.user, decidable, decidable.filter(pk=number).first())
-    active = None if named == "" else switching.switcher(request).active
-    if active is not None and not decidable.filter(pk=active.pk).exists():
-        return Scope(())
-    return Scope.of(request.user, decidable, active)
+    if number is None and named != "" and (active := switching.switcher(request).active) is not None:
+        number = active.pk
+    if number is None:
+        return Scope.of(request.user, decidable, None)
+    return Scope((number,)) if decidable.filter(pk=number).exists() else Scope(())
 
 
 def _query(request: SignedInRequest, **more: object) -> str:

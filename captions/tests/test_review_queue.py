@@ -229,6 +229,20 @@ class NextTests(QueueCase):
         self.client.force_login(member)
         self.assertEqual(self.next_after(), "/review/")
 
+    def test_next_keeps_to_a_connection_that_one_may_only_read(self) -> None:
+        make_image(make_post(self.connection))
+        theirs = make_connection(make_user("olga"), "Theirs")
+        make_image(make_post(theirs))
+        add_member(theirs, self.alice, Role.VIEWER)
+        self.assertEqual(self.next_after(connection=theirs.pk), f"/review/?connection={theirs.pk}")
+
+    def test_next_in_a_connection_that_one_may_not_see_is_not_found(self) -> None:
+        make_image(make_post(self.connection))
+        theirs = make_connection(make_user("olga"), "Theirs")
+        for pk in (theirs.pk, theirs.pk + 1000):
+            response = self.client.get(reverse("captions:next"), {"connection": pk})
+            self.assertEqual(response.status_code, 404)
+
     def test_the_chosen_connection_stays_chosen(self) -> None:
         other = make_connection(self.alice, "Museum")
         make_image(make_post(self.connection))
