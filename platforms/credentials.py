@@ -4,7 +4,7 @@ import logging
 
 from django.db import DatabaseError, connection
 
-from platforms.fields import Misplaced, Missing, readable
+from platforms.fields import Misplaced, Missing, Unbound, readable
 from platforms.models import PlatformConnection
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def require_readable_credentials() -> None:
     if first is None:
         return
     stored = first.access_token
-    if isinstance(stored, Misplaced | Missing):  # a key opened it; that connection alone is of no use
+    if isinstance(stored, Misplaced | Missing | Unbound):  # a key opened it; that connection alone is of no use
         logger.warning("Connection %d: %s", first.pk, stored.why)
     else:
         readable(stored)

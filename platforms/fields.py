@@ -21,6 +21,7 @@ from platforms.sealing import (
     Missing,
     Place,
     Sealed,
+    Unbound,
     Unreadable,
     readable,
     seal,
@@ -35,6 +36,7 @@ __all__ = [
     "Misplaced",
     "Missing",
     "SealingQuerySet",
+    "Unbound",
     "Unreadable",
     "readable",
     "secret_fields",
@@ -62,10 +64,10 @@ class SecretAttribute(DeferredAttribute):
 class EncryptedTextField(EncryptedMixin, models.TextField[Any, Any]):
     """Text encrypted by the first key of PLATFORM_ENCRYPTION_KEY, opened by any of them, in its own row alone.
 
-    The column holds a real Fernet token (it starts with "gAAAA"); `platforms.sealing` says what is in it. Tokens of the
-    first Vedfolnir are read as they are. The stock field of django-cryptography derives its key from SECRET_KEY and
-    pickles. Reading a value that no key opens, or that belongs elsewhere, gives an `Unreadable`; `readable()` raises
-    for it. values() and values_list() give a `Sealed`, which says nothing.
+    The column holds a real Fernet token (it starts with "gAAAA"); `platforms.sealing` says what is in it. The stock
+    field of django-cryptography derives its key from SECRET_KEY and pickles. Reading a value that no key opens, or that
+    does not belong here, gives an `Unreadable`; `readable()` raises for it. values() and values_list() give a `Sealed`,
+    which says nothing.
 
     `server` names the field of the same row that holds the address of the server the secret is for: a row that is
     pointed at another server does not take its secret along.

@@ -1,4 +1,4 @@
-"""Bringing every stored secret under the first key, bound to its row, while others read and write them.
+"""Bringing every stored secret under the first key, while others read and write them.
 
 What a secret's token says of itself is the whole state: a run that was killed is simply done again, and looks for what
 is not as it should be. It walks all encrypted columns of all installed models, so no table can be forgotten.
@@ -26,9 +26,10 @@ Progress = Callable[[int], object]
 class Report:
     """What a walk found: numbers of secrets, except `rows`."""
 
+    bind: bool = False  # unbound ones are bound to the rows where they lie
     rows: int = 0
     secrets: int = 0
-    unbound: int = 0  # could be moved to another row unnoticed
+    unbound: int = 0  # do not say where they belong, and open nowhere
     old_key: int = 0  # bound, but the first key does not open them
     missing: int = 0  # tokens without a secret: rows loaded from a dump
     written: int = 0
@@ -37,12 +38,12 @@ class Report:
     @property
     def pending(self) -> int:
         """How many are still to be written anew."""
-        return self.unbound + self.old_key
+        return self.old_key + (self.unbound if self.bind else 0)
 
     @property
     def is_done(self) -> bool:
         """Whether every secret opens with the first key alone, in its own row alone."""
-        return not self.pending and not self.troubles
+        return not self.pending and not self.unbound and not self.troubles
 
 
 @dataclass(frozen=True)
@@ -54,20 +55,23 @@ class Change:
     new: dict[str, Sealed]
 
 
-def survey(progress: Progress) -> Report:
+def survey(progress: Progress, *, bind: bool = False) -> Report:
     """Look at every secret and change nothing. `progress` gets the number of rows of each step."""
-    return _walk(progress, write=False)
+    return _walk(progress, write=False, bind=bind)
 
 
-def rotate(progress: Progress) -> Report:
-    """Bring every secret under the first key and bind it; the report of the last walk, which changed nothing.
+def rotate(progress: Progress, *, bind: bool = False) -> Report:
+    """Bring every secret under the first key; the report of the last walk, which changed nothing.
+
+    With `bind` those that do not say where they belong are bound to the rows where they lie: whoever asks for it knows
+    that nobody has moved them. Without it they stay as they are, and are counted.
 
     A secret that somebody replaces meanwhile stays as they wrote it, and is looked at once more. `written` counts those
     of all walks. When the fifth one still finds secrets under an old key, another process goes on writing them.
     """
     report, written = Report(), 0
     for write in (True, True, True, True, False):
-        report = _walk(progress, write=write)
+        report = _walk(progress, write=write, bind=bind)
         written += report.written
         if not report.pending:
             break
@@ -85,8 +89,8 @@ def models_with_secrets() -> list[type[models.Model]]:
     return [model for model in apps.get_models() if model._meta.managed and secret_fields(model)]
 
 
-def _walk(progress: Progress, *, write: bool) -> Report:
-    report = Report()
+def _walk(progress: Progress, *, write: bool, bind: bool) -> Report:
+    report = Report(bind=bind)
     for model in models_with_secrets():
         for rows in _batches(model):
             changes = [change for row in rows if (change := _judge(row, report)).new]
@@ -116,7 +120,7 @@ def _judge(row: models.Model, report: Report) -> Change:
         report.secrets += 1
         place = column.place(row)
         found = inspect(sealed.token, place)
-        token = _renewed(found, place)
+        token = _renewed(found, place, bind=report.bind)
         _count(report, found, row, column)
         if token:
             change.old[column.attname] = sealed
@@ -124,11 +128,13 @@ def _judge(row: models.Model, report: Report) -> Change:
     return change
 
 
-def _renewed(found: Finding, place: Place) -> str:
+def _renewed(found: Finding, place: Place, *, bind: bool) -> str:
     """The token that takes the place of what was found; empty when that stays."""
     if found.binding is Binding.NOTHING:
         return "" if found.by_first_key else seal_nothing()
-    if found.binding is Binding.UNBOUND or (found.binding is Binding.HERE and not found.by_first_key):
+    if found.binding is Binding.UNBOUND:
+        return seal(found.secret, place) if bind else ""
+    if found.binding is Binding.HERE and not found.by_first_key:
         return seal(found.secret, place)
     return ""
 

@@ -3,7 +3,8 @@
 A stored secret is a Fernet token. Inside it stands where it belongs (the column, the row's primary key, the server that
 it was given for) beside the secret itself, so a token that somebody moves or copies to another row, column or table
 opens there no more, nor does it after its row was pointed at another server. Tokens of the first Vedfolnir hold the
-secret alone: they are read as they are, until `manage.py rotate_encryption_key` binds them.
+secret alone, so nobody can tell whether they were moved: they open nowhere until an operator has them bound to the rows
+where they lie (`manage.py rotate_encryption_key --bind`).
 """
 
 import json
@@ -41,6 +42,16 @@ class Misplaced(Unreadable):
     why = _(
         "The stored credentials were stored for another connection or another server: they were moved or copied, or "
         "the connection was changed, in the database itself. Connect again."
+    )
+
+
+class Unbound(Unreadable):
+    """Stands in for a secret that does not say where it belongs, as the first Vedfolnir stored them."""
+
+    __slots__ = ()
+    why = _(
+        "The stored credentials do not say which connection they belong to. If the data was just brought over from the "
+        "first Vedfolnir, let an operator run rotate_encryption_key --bind. Otherwise connect again."
     )
 
 
@@ -108,6 +119,11 @@ def seal_nothing() -> str:
     return _encrypt([])
 
 
+def seal_unbound(secret: str) -> str:
+    """A token that does not say where it belongs, as before there were bound ones: for going back to such a version."""
+    return _fernets(tuple(settings.PLATFORM_ENCRYPTION_KEYS))[0].encrypt(secret.encode()).decode()
+
+
 def inspect(token: str, place: Place) -> Finding:
     """What `token` is at `place`. Never raises."""
     for number, fernet in enumerate(_fernets(tuple(settings.PLATFORM_ENCRYPTION_KEYS))):
@@ -122,9 +138,13 @@ def inspect(token: str, place: Place) -> Finding:
 def unseal(sealed: Sealed, place: Place) -> str:
     """The secret, or the kind of `Unreadable` that says why not."""
     found = inspect(sealed.token, place)
-    if found.binding in {Binding.HERE, Binding.UNBOUND}:
+    if found.binding is Binding.HERE:
         return found.secret
-    reasons: dict[Binding, type[Unreadable]] = {Binding.ELSEWHERE: Misplaced, Binding.NOTHING: Missing}
+    reasons: dict[Binding, type[Unreadable]] = {
+        Binding.ELSEWHERE: Misplaced,
+        Binding.UNBOUND: Unbound,
+        Binding.NOTHING: Missing,
+    }
     return reasons.get(found.binding, Unreadable)("")
 
 

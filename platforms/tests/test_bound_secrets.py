@@ -25,6 +25,7 @@ from platforms.fields import (
     HoldsSecrets,
     Misplaced,
     Missing,
+    Unbound,
     Unreadable,
     readable,
     secret_fields,
@@ -173,13 +174,16 @@ def test_what_is_misplaced_is_not_written_over() -> None:
 # --- from before ----------------------------------------------------------------------------------------------------
 
 
-def test_tokens_of_the_first_vedfolnir_are_read_as_they_are_and_bound_when_saved() -> None:
+def test_tokens_that_do_not_say_where_they_belong_are_not_read(caplog: pytest.LogCaptureFixture) -> None:
     row = stored(make_user(), "first")
     put(row, "access_token", plain_token("access_token of first"))
-    assert read("first").access_token == "access_token of first"
+    assert type(read("first").access_token) is Unbound
+    with pytest.raises(CredentialUnreadable, match="rotate_encryption_key --bind"):
+        readable(read("first").access_token)
     require_readable_credentials()
-    read("first").save()
-    assert_bound(row)
+    assert "--bind" in caplog.text
+    with pytest.raises(CredentialUnreadable):
+        read("first").save()
 
 
 @pytest.mark.parametrize("token", ["", "gAAAA", "plain text", "größe", "a-token\0"])

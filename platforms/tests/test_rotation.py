@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from pytest_django import Settings
 
 from accounts.models import AuditLog, User
 from platforms import rotation
-from platforms.fields import Unreadable, readable
+from platforms.checks import credentials_are_bound
+from platforms.fields import Unbound, Unreadable, readable
 from platforms.models import PlatformApp, PlatformConnection
 from platforms.sealing import Binding, Place, inspect, seal
 from platforms.tests.cast import make_connection
@@ -95,7 +97,7 @@ def test_afterwards_the_old_key_may_go(put_first: Callable[..., None], settings:
     assert row.updated_at == before
     assert "may be removed" in rotate("--check")
     audited = AuditLog.objects.get(action="encryption_key_rotated")
-    assert audited.details == {"secrets": 5, "written": 5, "left": 0, "unreadable": 0}
+    assert audited.details == {"secrets": 5, "written": 5, "left": 0, "unbound": 0, "unreadable": 0}
     assert stored.pk == row.pk
 
 
@@ -116,18 +118,60 @@ def test_every_encrypted_column_of_every_model_is_walked() -> None:
     assert {PlatformConnection, PlatformApp} <= encrypted
 
 
-def test_tokens_of_the_first_vedfolnir_are_bound(put_first: Callable[..., None], old: str) -> None:
+def test_tokens_of_the_first_vedfolnir_are_bound_when_an_operator_says_so(
+    put_first: Callable[..., None], old: str
+) -> None:
     first = make_connection(make_user(), access_token="x")
     put("platform_connections", "access_token", first.pk, plain(old, "a-token"))
-    output, error = failing("--check")
+    output, error = failing("--check", "--bind")
     assert "Not bound to their rows: 1. Under another key: 0." in output
     assert "1 credentials" in error
     put_first(NEW)
-    assert "Written: 1." in rotate()
+    assert "Written: 1." in rotate("--bind")
     second = make_connection(make_user("bob"), name="Second", username="second")
     put("platform_connections", "access_token", second.pk, tokens()[first.pk])
     assert isinstance(PlatformConnection.objects.get(pk=second.pk).access_token, Unreadable)
     assert PlatformConnection.objects.get(pk=first.pk).access_token == "a-token"
+
+
+def test_an_unbound_token_that_turns_up_later_is_neither_read_nor_bound_by_the_way(old: str) -> None:
+    row = make_connection(make_user())
+    token = plain(old, "token of another row, from an old backup")
+    put("platform_connections", "access_token", row.pk, token)
+    assert type(PlatformConnection.objects.get().access_token) is Unbound
+    for options in ([], ["--check"]):
+        output, error = failing(*options)
+        assert "Not bound to their rows: 1." in output
+        assert "connect those accounts again" in error
+        assert tokens()[row.pk] == token
+
+
+def test_the_checks_count_unbound_credentials(old: str) -> None:
+    row = make_connection(make_user())
+    assert credentials_are_bound(databases=["default"]) == []
+    put("platform_connections", "access_token", row.pk, plain(old, "a-token"))
+    (warning,) = credentials_are_bound(databases=["default"])
+    assert warning.msg.startswith("1 stored credentials")
+    assert "--bind" in str(warning.hint)
+    assert credentials_are_bound() == []
+
+
+def test_the_migration_binds_what_is_stored_and_takes_it_back(old: str) -> None:
+    migration = import_module("platforms.migrations.0011_bind_credentials_to_their_rows")
+    rows = [make_connection(make_user(), client_key="k", refresh_token="r"), make_connection(make_user("bob"))]
+    for row in rows:
+        put("platform_connections", "access_token", row.pk, plain(old, f"token {row.pk}"))
+    put("platform_connections", "client_secret", rows[0].pk, "of a lost key")
+    migration.bind(apps, connection.schema_editor())
+    for row in PlatformConnection.objects.all():
+        assert row.access_token == f"token {row.pk}"
+    bound = PlatformConnection.objects.get(pk=rows[0].pk)
+    assert (bound.client_key, bound.refresh_token, type(bound.client_secret)) == ("k", "r", Unreadable)
+
+    migration.unbind(apps, connection.schema_editor())
+    for pk, token in tokens().items():
+        assert Fernet(old).decrypt(token).decode() == f"token {pk}"
+    assert tokens(column="client_secret")[rows[0].pk] == "of a lost key"
 
 
 def test_a_dry_run_counts_and_changes_nothing(put_first: Callable[..., None]) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py rotate_encryption_key`: every stored credential under the first key, bound to its row."""
+"""`manage.py rotate_encryption_key`: every stored credential under the first key."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ class Command(BaseCommand):
     """Rotate, or say what there is to rotate."""
 
     help = (
-        "Encrypt every stored credential with the first key of PLATFORM_ENCRYPTION_KEY and bind it to its row. Run it "
-        "after putting a new key first, with the old ones behind it: afterwards they may be removed. Web and workers "
-        "go on meanwhile. A run that was interrupted is simply started again."
+        "Encrypt every stored credential with the first key of PLATFORM_ENCRYPTION_KEY. Run it after putting a new key "
+        "first, with the old ones behind it: afterwards they may be removed. Web and workers go on meanwhile. A "
+        "run that was interrupted is simply started again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,12 +24,19 @@ class Command(BaseCommand):
         instead.add_argument(
             "--check", action="store_true", help="Count, change nothing, and fail unless nothing is left to do."
         )
+        parser.add_argument(
+            "--bind",
+            action="store_true",
+            help="Also bind credentials that do not say where they belong to the rows where they lie. Only right after "
+            "the data of the first Vedfolnir was brought over: nobody can tell whether they were moved since.",
+        )
 
-    def handle(self, *args: Any, dry_run: bool, check: bool, **options: Any) -> None:
+    def handle(self, *args: Any, dry_run: bool, check: bool, bind: bool, **options: Any) -> None:
         looking = dry_run or check
         walks = 1 if looking else 2  # the second one finds that nothing is left
         with tqdm(total=walks * rotation.row_count(), unit=" rows", disable=None, leave=False) as bar:
-            report = rotation.survey(bar.update) if looking else rotation.rotate(bar.update)
+            work = rotation.survey if looking else rotation.rotate
+            report = work(bar.update, bind=bind)
         if not looking:
             audit.record(
                 "encryption_key_rotated",
@@ -37,6 +44,7 @@ class Command(BaseCommand):
                 secrets=report.secrets,
                 written=report.written,
                 left=report.pending,
+                unbound=report.unbound,
                 unreadable=len(report.troubles),
             )
         self._tell(report, looking=looking)
@@ -48,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(f"To be written: {report.pending}.")
         else:
             self.stdout.write(f"Written: {report.written}. Left: {report.pending}.")
-        if report.pending:
+        if report.pending or report.unbound:
             self.stdout.write(f"Not bound to their rows: {report.unbound}. Under another key: {report.old_key}.")
         if report.missing:
             self.stdout.write(f"Empty, as rows from a dump are, to be connected again: {report.missing}.")
@@ -65,6 +73,12 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{report.pending} credentials are not under the first key, or not bound. Start this without --check; "
                 "if they do not become fewer, a process still runs with the old order of keys: start all of them anew."
+            )
+        if report.unbound and not report.bind:
+            raise CommandError(
+                f"{report.unbound} credentials do not say where they belong, and cannot be used. If the data of the "
+                "first Vedfolnir was just brought over, start this with --bind. Otherwise somebody put them there in "
+                "the database itself: connect those accounts again."
             )
         if report.is_done:
             self.stdout.write(
