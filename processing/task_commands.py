@@ -73,6 +73,10 @@ class TaskCommand(BaseCommand):
         except actions.TaskAlreadyActive as error:
             if not wait:
                 raise CommandError(f"{error} It is {error.task.pk}; list_tasks shows how far it is.") from error
+            if self.describe and not TaskSettings.of(error.task).describe:
+                self.stdout.write(f"A scan is under way, which asks for no drafts; first that: {error.task.pk}")
+                self._report(self._work_off(error.task))
+                return self._start(connection, wait=wait, **limits)
             self.stdout.write(f"Joining the task that is under way: {error.task.pk}")
             return error.task
         except actions.TaskRefused as error:

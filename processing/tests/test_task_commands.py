@@ -55,6 +55,14 @@ class GenerateTests(CommandCase):
         assert not Post.objects.exists()
         assert not CaptionGenerationTask.objects.exists()
 
+    def test_waiting_for_drafts_is_not_joining_a_scan_that_asks_for_none(self) -> None:
+        self.sandbox.add_status()
+        scan = actions.start_task(self.connection, self.owner, describe=False)
+        said = self.call("generate_captions", "--connection", "Sandbox", "--wait")
+        assert f"first that: {scan.pk}" in said
+        assert "1 draft" in said
+        assert Image.objects.awaiting_review().count() == 1
+
     def test_waiting_joins_a_task_that_is_under_way(self) -> None:
         self.sandbox.add_status()
         task = self.start()

@@ -1,4 +1,4 @@
-"""Something was sent and nobody has judged it yet, or it went wrong: undo, retry and review must not lose sight of it."""
+"""Something was sent and nobody has judged it yet, or it went wrong: neither undo nor retry nor review loses sight."""
 
 from dataclasses import replace
 from typing import Any
