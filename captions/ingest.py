@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from django.db import IntegrityError, models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, lock_posts, settle_waiting_publications
 from platforms.clients.base import Attachment, Status
@@ -265,6 +267,8 @@ def _remember_originals(images: Iterable[Image]) -> None:
 
 def _refresh_image(image: Image, post: Post, index: int, attachment: Attachment) -> None:
     """Follow an image that nobody decided: its address, its post ("delete and redraft" keeps the attachment's id)."""
+    if image.status == Image.Status.APPROVED and image.post_id != post.pk:
+        _review_again(image, post, index, attachment)
     if image.status not in {Image.Status.PENDING, Image.Status.ERROR}:
         return
     if not is_missing(attachment.description):
@@ -277,6 +281,33 @@ def _refresh_image(image: Image, post: Post, index: int, attachment: Attachment)
         Image.objects.filter(pk=image.pk, status=image.status).update(**values)
         if left != post.pk:
             settle_waiting_publications(left)
+
+
+def _review_again(image: Image, post: Post, index: int, attachment: Attachment) -> None:
+    """Approved for a post that was deleted and redrafted: what is around the picture may be new, so a person looks.
+
+    Only when no publication of the old post waits or is under way any more: that one finds the post gone first.
+    """
+    left = image.post_id
+    lock_posts([left, post.pk])
+    busy = (*Publication.OPEN, *Publication.WORK)
+    if Publication.objects.filter(post=left, status__in=busy).exists():
+        return
+    again: dict[str, Any] = {
+        "status": Image.Status.PENDING,
+        "captioned_at": timezone.now(),
+        "reviewed_at": None,
+        "reviewed_caption": image.final_caption,
+        "final_caption": None,
+        "next_attempt_at": None,
+    }
+    values = {"post_id": post.pk, "attachment_index": index, **_addresses(attachment)}
+    approved = Image.objects.filter(pk=image.pk, status=Image.Status.APPROVED, post=left)
+    if not approved.update(**again, **values):
+        return
+    for name, value in {**again, **values}.items():
+        setattr(image, name, value)
+    audit.record("caption_reopened", actor=None, entity=image, post=post.pk, redrafted_from=left)
 
 
 def _close(image: Image, text: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
+import requests as http
 from django.urls import reverse
 
 from captions import actions
@@ -227,3 +228,31 @@ class WhatWasLostTests(UnjudgedCase):
         self.assertTrue(requests.can_be_undone(self.tell(publication)))
         self.assertEqual(self.undo(publication), Result.UNDONE)
         self.assertEqual(self.alt_texts(status_id), [""])
+
+
+class RedraftedTests(UnjudgedCase):
+    def test_an_approved_picture_whose_post_was_deleted_and_redrafted_is_reviewed_again_there(self) -> None:
+        self.connect("mastodon")
+        status_id, publication = self.approved(pictures=1)
+        [media] = self.sandbox.status(status_id)["media_attachments"]
+        self.sandbox.delete_status(status_id)
+        answer = http.post(
+            f"{self.sandbox.url}/api/v1/statuses",
+            json={"status": "Redrafted", "media_ids": [media["id"]], "language": "de"},
+            headers={"Authorization": f"Bearer {self.sandbox.token}"},
+            timeout=5,
+        )
+        redrafted = answer.json()["id"]
+        self.scan()
+        self.assertEqual(Image.objects.get().status, Image.Status.APPROVED)  # its publication is still to come
+        self.assertEqual(publish_publication(publication.pk), Result.REFUSED)
+
+        self.scan()
+
+        image = Image.objects.get()
+        self.assertEqual((image.status, image.post.post_id), (Image.Status.PENDING, redrafted))
+        self.assertIn(image, Image.objects.awaiting_review())
+        self.assertEqual(image.reviewed_caption, "Picture 0: a boat.")
+        actions.approve(image, text="Picture 0: a boat.", reviewer=self.reviewer)
+        self.assertEqual(publish_publication(Publication.objects.open().get().pk), Result.POSTED)
+        self.assertEqual(self.alt_texts(redrafted), ["Picture 0: a boat."])
