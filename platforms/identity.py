@@ -47,6 +47,7 @@ def identify(base_url: str, token: str, connection: PlatformConnection | None = 
         allow=settings.OUTBOUND_ALLOW,
         timeout=QUICK,
         deadline=time.monotonic() + PATIENCE,
+        secrets=[token.strip()],
     )
     known = family(connection.platform_type).profile.rates if connection else None
     with asking(traffic=doors.for_person(base_url, known)) as api:

@@ -16,7 +16,7 @@ from platforms.clients.base import Capabilities, PlatformRefused, PlatformUnavai
 from platforms.clients.detection import Detected, detect
 from platforms.clients.families import family
 from platforms.models import PlatformConnection
-from platforms.speaking import capabilities_for
+from platforms.speaking import capabilities_for, secrets_of
 from platforms.traffic import doors
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,8 @@ def look_again(connection: PlatformConnection, *, since: datetime) -> None:
 def _detected(connection: PlatformConnection) -> Detected:
     rates = family(connection.platform_type).profile.rates
     traffic = doors.for_host(connection.instance_url, rates)
-    with Api(connection.instance_url, allow=settings.OUTBOUND_ALLOW, traffic=traffic) as api:
+    secrets = secrets_of(connection)
+    with Api(connection.instance_url, allow=settings.OUTBOUND_ALLOW, traffic=traffic, secrets=secrets) as api:
         try:
             return detect(api)
         except PlatformRefused as error:

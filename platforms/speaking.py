@@ -9,12 +9,19 @@ from platforms.clients.base import Capabilities, CredentialsRefused, Instance, P
 from platforms.clients.detection import capabilities_of
 from platforms.clients.families import family
 from platforms.clients.writing import Writer
-from platforms.fields import CredentialUnreadable, readable
+from platforms.fields import CredentialUnreadable, Unreadable, readable
 from platforms.models import PlatformConnection
 from platforms.renewing import is_replaced, renew_if_due
 from platforms.traffic import doors
 from platforms.traffic.traffic import Outlook
 from vedfolnir.lib.outbound import Timeout
+
+
+@sensitive_variables()
+def secrets_of(connection: PlatformConnection) -> list[str]:
+    """What no answer of the server may hold, as far as it can be decrypted."""
+    stored = (connection.access_token, connection.refresh_token, connection.client_secret)
+    return [secret for secret in stored if secret and not isinstance(secret, Unreadable)]
 
 
 @sensitive_variables("token")
@@ -39,6 +46,7 @@ def client_for(connection: PlatformConnection, *, timeout: Timeout = DEFAULT_TIM
         timeout=timeout,
         traffic=doors.for_connection(connection, found.profile.rates),
         is_replaced=lambda: is_replaced(connection, token),
+        secrets=secrets_of(connection),
     )
     return found.client(api, capabilities_for(connection))
 

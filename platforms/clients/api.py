@@ -3,6 +3,7 @@
 Their reasons are sentences for the person who looks after the connection, without secrets.
 """
 
+import json as notation
 import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -28,6 +29,7 @@ from vedfolnir.lib.outbound import (
 from vedfolnir.lib.text import clean_line
 from vedfolnir.lib.wording import reason_of
 
+LONG_ENOUGH = 12  # characters; a shorter secret may stand in a text by chance
 WORDS = 300  # characters of a server's own explanation that we pass on
 UNAUTHORIZED = frozenset({401})
 DEFAULT_TIMEOUT = Timeout()
@@ -44,7 +46,10 @@ class HeldBack(NotSent):
 
 
 class Unreadable(PlatformRefused):
-    """The server says that it did what it was asked (status 2xx), but not in JSON. Only reading again tells."""
+    """The server says that it did what it was asked (status 2xx), but not in JSON, or in words that we do not take.
+
+    Only reading again tells.
+    """
 
 
 class NotFound(PlatformRefused):
@@ -79,10 +84,13 @@ class Api:
         deadline: float | None = None,
         traffic: Traffic | None = None,
         is_replaced: Callable[[], bool] = never,
+        secrets: Collection[str] = (),
     ) -> None:
+        """`secrets` are what no answer may hold, besides the token: answers are stored and shown."""
         self.host = urlsplit(base_url).netloc
         self._base_url = base_url
         self._token = (token or "").strip()
+        self._secrets = [secret for secret in (self._token, *secrets) if len(secret) >= LONG_ENOUGH]
         self._deadline = deadline
         self._traffic = traffic or private(self.host)
         self._is_replaced = is_replaced
@@ -140,7 +148,7 @@ class Api:
 
         Raises:
             PlatformUnavailable: the network, 408, 429, 5xx; NotSent where it was not even sent.
-            Unreadable: status 2xx without JSON.
+            Unreadable: status 2xx without JSON, or with a secret of ours in it.
             CredentialsRefused, NotFound, PlatformRefused: every other answer.
         """
         ticket = self._enter(_kind(method, params), from_reserve)
@@ -154,9 +162,20 @@ class Api:
                 raise self._not_found(response)
             raise self._as_of_now(self._failure(response, scope, bad_token, wait))
         try:
-            return Answer(response.json(), response.headers)
+            data = response.json()
         except OutboundRefused as error:
             raise Unreadable(self._no_json(response).reason) from error
+        self._require_no_secret(data)
+        return Answer(data, response.headers)
+
+    def _require_no_secret(self, data: Any) -> None:
+        text = notation.dumps(data, ensure_ascii=False) if self._secrets else ""
+        if any(secret in text for secret in self._secrets):
+            reason = _(
+                "%(host)s repeats the access token, or another secret, in its answer, so nothing of it was taken over. "
+                "Ask whoever runs the server, and connect again to get a new token."
+            )
+            raise Unreadable(reason % {"host": self.host})
 
     def _as_of_now(self, failure: PlatformError) -> PlatformError:
         """A refusal of a token that was replaced meanwhile is none of the connection."""

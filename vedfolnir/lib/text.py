@@ -21,6 +21,13 @@ _HUGE_REFERENCE = re.compile("&#[0-9]{10,};?")
 # A keycap (1️⃣), or whatever asks to be shown as a picture (ℹ️), is an emoji although it holds a letter or digit.
 _EMOJI_WITH_TEXT = re.compile("[0-9#*]\ufe0f?\u20e3|.\ufe0f", re.DOTALL)
 
+# Signs that people write with, though Unicode calls them symbols, and none of which is an emoji: Braille, stars of a
+# rating, chessmen and dice, notes, mathematics. None of them is lost where a person wrote it.
+_SIGNS = re.compile(
+    "[\u2801-\u28ff\u2605\u2606\u2654-\u265e\u2669-\u266f\u2680-\u2685\u2140-\u214b\u2200-\u22ff\u2a00-\u2aff"
+    "\U0001d100-\U0001d1ff]"
+)
+
 _SKIPPED = frozenset({"script", "style", "template", "head", "title"})
 _PARAGRAPHS = frozenset({"p", "div", "blockquote", "pre", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "table"})
 _LINES = frozenset({"br", "li", "tr", "hr"})
@@ -43,10 +50,11 @@ def clean_line(text: str, length: int | None = None) -> str:
 
 
 def is_missing(alt: str | None) -> bool:
-    """True if `alt` tells a reader nothing: None, blank, or only emoji and punctuation."""
+    """True if `alt` tells a reader nothing: None, blank, or only emoji, punctuation, arrows and the like."""
     if alt is None:
         return True
-    return not any(character.isalnum() for character in _EMOJI_WITH_TEXT.sub("", alt))
+    text = _EMOJI_WITH_TEXT.sub("", alt)
+    return not any(character.isalnum() for character in text) and _SIGNS.search(text) is None
 
 
 def length(text: str) -> int:

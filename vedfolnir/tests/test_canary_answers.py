@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -13,6 +14,7 @@ from django.core import mail
 from django.db import connection as database
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape
 from pytest_django import Settings
 from pytest_httpserver import HTTPServer
@@ -21,10 +23,19 @@ from werkzeug import Request, Response
 from accounts.models import AuditLog, User
 from accounts.roles import Role
 from accounts.tests.people import PASSWORD, make_user
-from platforms.clients.base import Account, Capabilities, Instance, PlatformError
+from platforms.clients.base import (
+    Account,
+    Capabilities,
+    Instance,
+    PlatformError,
+    PlatformRefused,
+    PlatformUnavailable,
+)
 from platforms.identity import Identity
+from platforms.looking import look_again
+from platforms.models import PlatformConnection
 from platforms.speaking import client_for
-from platforms.tests.cast import make_connection
+from platforms.tests.cast import make_connection, status_json
 from vedfolnir.errors import SecretlessFilter, SecretlessFormatter, SecretlessReporter
 
 pytestmark = pytest.mark.django_db
@@ -276,3 +287,49 @@ def test_settings_with_passwords_in_their_addresses_are_hidden(settings: Setting
 def test_what_looks_like_a_secret_is_left_out_of_the_log(said: str, shown: str) -> None:
     record = logging.LogRecord("x", logging.DEBUG, __file__, 1, "%s", (said,), None)
     assert SecretlessFormatter("%(message)s").format(record) == shown
+
+
+def good_answer(request: Request) -> Response:
+    """A Mastodon whose every text repeats the token, also to who sends none."""
+    if request.path == "/.well-known/nodeinfo":
+        links = [{"rel": "http://nodeinfo.diaspora.software/ns/schema/2.0", "href": "/nodeinfo"}]
+        return Response(json.dumps({"links": links}), content_type="application/json")
+    answers: dict[str, Any] = {
+        "/nodeinfo": {"software": {"name": "mastodon", "version": f"4.4.0+{TOKEN}"}},
+        "/api/v2/instance": {"version": f"4.4.0+{TOKEN}", "title": TOKEN},
+        "/api/v1/accounts/verify_credentials": {"id": "1", "username": f"u-{TOKEN}", "display_name": TOKEN},
+    }
+    known = answers.get(request.path)
+    return Response(json.dumps(known or {}), 200 if known else 404, content_type="application/json")
+
+
+def listing(request: Request) -> Response:
+    text = json.dumps([status_json(5, content=f"<p>{TOKEN}</p>")])
+    spelt = text.replace("c", "\\u0063")  # the same JSON in bytes that do not hold the token
+    return Response(spelt, content_type="application/json")
+
+
+def test_an_answer_that_is_good_but_for_the_token_in_it_is_refused(server: HTTPServer, log: Callable[[], str]) -> None:
+    server.expect_request(re.compile(".*")).respond_with_handler(good_answer)
+    client, user = signed_in()
+    url = server.url_for("").rstrip("/")
+    wish = {"instance_url": url, "token": TOKEN, "name": "Kepler"}
+    page = client.post(reverse("platforms:connect"), wish, follow=True).content.decode()
+    assert "repeats the access token" in page
+    assert not PlatformConnection.objects.exists()
+
+    stored = make_connection(user, instance_url=url, access_token=TOKEN)
+    pages = [page, client.post(reverse("platforms:test", args=[stored.pk]), follow=True).content.decode()]
+    with pytest.raises(PlatformUnavailable, match="repeats the access token"):
+        look_again(stored, since=timezone.now())
+    assert all(TOKEN not in one for one in [*pages, log(), rows()])
+
+
+@pytest.mark.parametrize("secret", ["access_token", "refresh_token", "client_secret"])
+def test_posts_with_a_secret_of_ours_in_them_are_refused(secret: str, server: HTTPServer) -> None:
+    server.expect_request(re.compile(".*")).respond_with_handler(listing)
+    _client, user = signed_in()
+    values: dict[str, Any] = {"instance_url": server.url_for("").rstrip("/"), secret: TOKEN}
+    stored = make_connection(user, **values)
+    with closing(client_for(stored)) as speaking, pytest.raises(PlatformRefused, match="repeats the access token"):
+        list(speaking.statuses("1"))

@@ -62,13 +62,15 @@ def test_a_line_of_a_stranger_is_cleaned_and_cut(text: str, length: int | None, 
     assert clean_line(text, length) == line
 
 
-@pytest.mark.parametrize("alt", [None, "", "   \n", ".", "…", "-", "😀", "👍🏽 ❤️", "1️⃣", "ℹ️", "(?!)"])
+@pytest.mark.parametrize(
+    "alt", [None, "", "   \n", ".", "…", "-", "😀", "👍🏽 ❤️", "1️⃣", "ℹ️", "(?!)", "→", "⭐⭐", "♟️", "⠀", "♥", "™️"]
+)
 def test_nothing_emoji_and_punctuation_are_no_description(alt: str | None) -> None:
     assert is_missing(alt)
 
 
-@pytest.mark.parametrize("alt", ["A dog", "7", "猫", "😀 smiles", "ß"])
-def test_a_word_or_a_figure_is_a_description(alt: str) -> None:
+@pytest.mark.parametrize("alt", ["A dog", "7", "猫", "😀 smiles", "ß", "⠓⠑⠇⠇⠕", "★★★★☆", "♔♕♖", "𝄞♩♪", "∑∫ ×", "⅃"])
+def test_a_word_a_figure_or_what_people_write_with_signs_is_a_description(alt: str) -> None:
     assert not is_missing(alt)
 
 
