@@ -149,12 +149,16 @@ def _history(attempt: Attempt, base: Snapshot, now: Snapshot) -> list[PastVersio
     if versions is None or since is None:
         return None
     later: list[PastVersion] = []
+    seen_base = False
     for version in versions:
         at = moment(version.created_at)
         if at is None:
             return None
-        if order(at, since) > 0 and (later or not _looks_like(base, version)):
+        is_base = _looks_like(base, version)
+        # In whole seconds several are of one time: those that stand behind what we read are later.
+        if order(at, since) >= (0 if seen_base else 1) and (later or not is_base):
             later.append(version)
+        seen_base = seen_base or is_base
     if base.status.attachments and not all(version.alt_texts for version in later):
         return None
     complete = bool(later) and same_edit(later[-1].created_at, now.status.edited_at)

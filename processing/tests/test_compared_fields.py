@@ -20,7 +20,8 @@ from platforms.sandbox.testing import Picture
 from platforms.tests.cast import a_status
 from processing.publishing import Result, publish_publication
 from processing.publishing.compare import LEFT_OUT, differences
-from processing.tests.families_case import FamilyCase
+from processing.publishing.steps import Step
+from processing.tests.families_case import FamilyCase, at
 
 Json = dict[str, Any]
 Shape = Callable[[Json], Json]
@@ -238,7 +239,12 @@ class ComparedFieldTests(FamilyCase):
 
         with patch.object(Entities, "history", coarse):
             result, publication = self.published(Case(same))
-        self.assertEqual((result, publication.error), (Result.POSTED, ""))
+            self.assertEqual((result, publication.error), (Result.POSTED, ""))
+            status_id, publication = self.approved()
+            edit = at(Step.WRITTEN, lambda: self.sandbox.edit_text(status_id, "By the author, after ours."))
+            self.assertEqual(publish_publication(publication.pk, at_step=edit), Result.POSTED)
+            publication.refresh_from_db()
+            self.assertIn("afterwards somebody edited the post", publication.error)
 
 
 def test_no_field_of_a_post_is_forgotten() -> None:
