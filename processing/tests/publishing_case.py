@@ -1,7 +1,7 @@
 """What the tests of publishing share: an approved post in a sandbox, and clients with one thing added."""
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -69,18 +69,17 @@ def own_traffic(case: TestCase) -> Callable[[], None]:
     return forget
 
 
-def passing_time(case: TestCase) -> Callable[[float], None]:
-    """Time as workers measure it, which passes as ever; call what is returned to let so many seconds pass at once."""
+@contextmanager
+def passing_time() -> Iterator[Callable[[float], None]]:
+    """Time as workers measure it, which passes as ever; call what is given to let so many seconds pass at once."""
     real, ahead = clock.moment, 0.0
-    patched = patch("vedfolnir.lib.clock.moment", lambda: real() + ahead)
-    patched.start()
-    case.addCleanup(patched.stop)
 
     def passes(seconds: float) -> None:
         nonlocal ahead
         ahead += seconds
 
-    return passes
+    with patch("vedfolnir.lib.clock.moment", lambda: real() + ahead):
+        yield passes
 
 
 class Killed(BaseException):

@@ -40,7 +40,7 @@ from processing.publishing.steps import Step
 from processing.running import run_task
 from processing.tests import cast
 from processing.tests.families_case import SERVERS
-from processing.tests.publishing_case import Killed, own_traffic
+from processing.tests.publishing_case import Killed, own_traffic, passing_time
 from processing.tests.publishing_world import Shown, World, Writes
 from vedfolnir.lib.text import clean_alt_text
 
@@ -141,6 +141,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.stack = ExitStack()
         self.stack.enter_context(transaction.atomic())
+        self.let_pass = self.stack.enter_context(passing_time())
         self.world.begin()
         self.new_traffic()
         self.connection.refresh_from_db()
@@ -360,6 +361,7 @@ class Machine(RuleBasedStateMachine):
         long_ago = timezone.now() - 2 * leases.LEASE
         Publication.objects.exclude(next_attempt_at=None).update(next_attempt_at=long_ago, leased_until=None)
         PlatformConnection.objects.update(paused_until=None)
+        self.let_pass(leases.LEASE.total_seconds())
         self.new_traffic()
 
     def spoil(

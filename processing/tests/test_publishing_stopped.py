@@ -21,7 +21,7 @@ WORDS = "New words of the author."
 class StoppedWorkerTests(FamilyCase):
     def setUp(self) -> None:
         super().setUp()
-        self.let_pass = passing_time(self)
+        self.let_pass = self.enterContext(passing_time())
 
     def finish_elsewhere(self, publication: Publication, status_id: str = "") -> Result:
         """The lease ends, another worker does it all, and then the author edits the post."""
