@@ -11,7 +11,7 @@ def next_attempt(
 ) -> datetime:
     """The time of the next attempt after `failures` in a row: growing delays, spread so that not all come at once.
 
-    `most` is the most that we wait by ourselves. A server's own wish (`retry_after`, seconds) is the least, however long.
+    `most` is the most that we wait by ourselves; a server's own wish (`retry_after`, seconds) is the least.
     """
     grown = min(first * int(factor ** min(max(failures, 1) - 1, 10)), most)
     wait = min(grown * uniform(0.75, 1.25), most)  # noqa: S311  (spreads load, keeps no secret)

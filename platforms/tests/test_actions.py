@@ -1,10 +1,11 @@
 """Connecting, testing, options, members, attention, removal: the rows and the audit log after each."""
 
 import re
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from pytest_django import Settings
 from pytest_httpserver import HTTPServer
 
@@ -209,10 +210,11 @@ class TestRenamedAccounts:
     def test_a_name_that_the_database_takes_for_the_same_is_refused_in_words(self, server: SandboxHandle) -> None:
         alice = make_user("alice")
         make_connection(alice, server, name="Other", username="DÉMO", account_id="99")
-        try:
+        takes_them_for_one = connection.vendor == "mysql"
+        with (
+            pytest.raises(actions.ConnectRefused, match="known here as @DÉMO") if takes_them_for_one else nullcontext()
+        ):
             connect(alice, server)
-        except actions.ConnectRefused as refused:  # MariaDB
-            assert "“Other” is known here as @DÉMO" in refused.reason
         assert PlatformConnection.objects.get(name="Other").account_id == "99"
 
     def test_a_server_that_was_made_anew_gives_the_account_another_id(self, server: SandboxHandle) -> None:

@@ -295,7 +295,7 @@ def test_hostile_names_are_text(alice: User) -> None:
         ({"client_key": "id", "client_secret": "secret", "scopes": "read write"}, False),
     ],
 )
-def test_both_pages_say_alike_where_the_access_comes_from(alice: User, stored: dict[str, str], is_pasted: bool) -> None:
+def test_both_pages_say_alike_where_the_access_comes_from(alice: User, stored: dict[str, Any], is_pasted: bool) -> None:
     connection = make_connection(alice, **stored)
     client = signed_in(alice)
     assert ("By a pasted token." in text_of(client.get(url("detail", connection.pk)))) == is_pasted
