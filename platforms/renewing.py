@@ -16,9 +16,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from platforms.clients import oauth
 from platforms.clients.api import Api
-from platforms.clients.base import CredentialsRefused, PlatformError, PlatformUnavailable
+from platforms.clients.base import CredentialsRefused, Instance, PlatformError, PlatformRefused, PlatformUnavailable
+from platforms.clients.detection import capabilities_of
 from platforms.fields import CredentialUnreadable
-from platforms.grants import Grant, holds, revoke
+from platforms.grants import Grant, holds, lacking, revoke
 from platforms.models import PlatformConnection
 from platforms.traffic import doors
 from vedfolnir.lib.outbound import Timeout
@@ -43,10 +44,11 @@ CREDENTIALS = (
 def renew_if_due(connection: PlatformConnection) -> None:
     """Renew the token of `connection` if it is time to; it holds the one that is valid now after that.
 
-    Never inside a transaction. A server that does not answer changes nothing while the token still lives.
+    Never inside a transaction. A server that does not answer, or not as a server does, changes nothing while the token
+    still lives.
 
     Raises:
-        CredentialsRefused: somebody must sign in again.
+        CredentialsRefused: somebody must sign in again; also where what came allows less than is needed.
         PlatformUnavailable: the token has ended, and was not renewed yet.
     """
     now = timezone.now()
@@ -66,10 +68,26 @@ def renew_if_due(connection: PlatformConnection) -> None:
     except CredentialsRefused:
         _settle(connection, lease, None)
         raise
+    except PlatformRefused as error:  # it may be in somebody's way for a while, but not longer than the token lives
+        if _has_ended(connection, now):
+            _settle(connection, lease, None)
+            text = _("The access to this account has ended, and its server does not renew it. Sign in again.")
+            raise CredentialsRefused(text) from error
+        _settle(connection, lease, now + LATER)
+        logger.info("The token of connection %d was not renewed: %s", connection.pk, error.reason)
     except PlatformError as error:
         _settle(connection, lease, now + LATER)
         logger.info("The token of connection %d was not renewed: %s", connection.pk, error.reason)
         _require_alive(connection, now, error.reason)
+    else:
+        _require_no_less(connection)
+
+
+def _require_no_less(connection: PlatformConnection) -> None:
+    """Raises CredentialsRefused where the renewed access, which is stored, lacks something that is needed there."""
+    known = Instance(connection.software or "", connection.software_version or "")
+    if lack := lacking(capabilities_of(known, connection.platform_type).scopes, connection):
+        raise lack
 
 
 @sensitive_variables()

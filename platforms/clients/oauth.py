@@ -23,6 +23,8 @@ from vedfolnir.lib.outbound import OutboundRefused, Response
 LONGEST_SECRET = 4096  # characters of a token or a client's secret
 LONGEST_CLIENT_ID = LONGEST_SCOPES = 500  # characters, the columns' lengths
 LONGEST_LIFE = 100 * 365 * 86_400  # seconds; what lives longer never ends
+# What says for certain that there is no token to be had (RFC 6749, section 5.2); some servers say so with a 200 or 422.
+REFUSALS = ("invalid_grant", "invalid_client", "unauthorized_client", "access_denied", "invalid_token")
 
 _VISIBLE = re.compile(r"[!-~]+")  # what can stand in a header (RFC 6749, appendix A, without the space)
 
@@ -113,12 +115,12 @@ def exchange(api: Api, client: OAuthClient, *, code: str, redirect_uri: str, ver
 def renew(api: Api, client: OAuthClient, refresh_token: str) -> Tokens:
     """A refresh token into tokens; most servers take each only once.
 
-    Raises CredentialsRefused where only signing in again helps, PlatformUnavailable, and PlatformRefused for what is
-    no answer at all.
+    Raises CredentialsRefused where only signing in again helps, whatever the status that says so; PlatformUnavailable;
+    and PlatformRefused for what is no answer at all: a page to sign in, or of something that stands in between.
     """
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token, **_credentials(client)}
     response = api.post_form("/oauth/token", form)
-    if response.status in (400, 401):
+    if response.status in (400, 401) or _error(response) in REFUSALS:
         text = _("%(host)s does not renew the access that it gave. Sign in again.")
         raise CredentialsRefused(text % {"host": api.host})
     if response.status >= 400:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 from pytest_django import Settings
+from pytest_httpserver import HTTPServer
 
 from accounts.tests.people import make_user
 from platforms import actions, renewing
@@ -167,6 +168,57 @@ def test_a_server_in_trouble_is_asked_again_later(connection: PlatformConnection
 
     with pytest.raises(PlatformUnavailable, match="is in trouble"):
         renewing.renew_if_due(make_due(connection, ends_in=-DAY))
+
+
+@pytest.mark.parametrize("fault", ["html", 302, 403, 404, 422])
+def test_what_is_no_answer_needs_a_person_at_the_latest_when_the_token_has_ended(
+    connection: PlatformConnection, sandbox: SandboxHandle, fault: Any
+) -> None:
+    sandbox.fault(fault, path_prefix="/oauth/token", times=2, **({"status": 200} if fault == "html" else {}))
+    actions.renew(make_due(connection))
+    stored = PlatformConnection.objects.get()
+    assert stored.attention is None
+    assert about(stored.renew_at, renewing.LATER / DAY)
+
+    with pytest.raises(CredentialsRefused, match="Sign in again"):
+        actions.renew(make_due(connection, ends_in=-DAY))
+    stored.refresh_from_db()
+    assert (stored.attention_about, stored.renew_at) == (AttentionAbout.CREDENTIALS, None)
+
+
+@pytest.mark.parametrize("status", [200, 403, 422])
+def test_a_plain_no_needs_a_person_whatever_its_status(
+    connection: PlatformConnection, httpserver: HTTPServer, settings: Settings, status: int
+) -> None:
+    elsewhere(connection, httpserver, settings, {"error": "invalid_grant"}, status)
+    with pytest.raises(CredentialsRefused, match="does not renew the access that it gave"):
+        actions.renew(make_due(connection))
+    assert PlatformConnection.objects.get().attention_about == AttentionAbout.CREDENTIALS
+
+
+def test_a_renewed_access_that_allows_less_is_stored_and_needs_a_person(
+    connection: PlatformConnection, httpserver: HTTPServer, settings: Settings
+) -> None:
+    answer = {"access_token": "narrower", "refresh_token": "next", "expires_in": 3600, "scope": "read"}
+    elsewhere(connection, httpserver, settings, answer)
+    with pytest.raises(CredentialsRefused, match="does not include the permission “write”"):
+        actions.renew(make_due(connection))
+    stored = PlatformConnection.objects.get()
+    assert (stored.access_token, stored.scopes) == ("narrower", "read")
+    assert "“write”" in (stored.attention or "")
+
+
+def elsewhere(
+    connection: PlatformConnection, server: HTTPServer, settings: Settings, answer: Any, status: int = 200
+) -> None:
+    """Have the connection's server give that answer to a refresh token."""
+    server.expect_request("/oauth/token").respond_with_json(answer, status=status)
+    url = server.url_for("").rstrip("/")
+    settings.OUTBOUND_ALLOW = (host_of(url),)
+    for name in ("access_token", "refresh_token", "client_key", "client_secret"):
+        setattr(connection, name, getattr(connection, name))  # sealed for one server
+    connection.instance_url = url
+    connection.save()
 
 
 def test_what_somebody_stored_meanwhile_is_not_overwritten(
