@@ -3,7 +3,7 @@
 The network is asked first and outside any transaction; the rows are written after that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -87,20 +87,29 @@ class Plan:
     name: str
     base_url: str
     identity: Identity
+    known: PlatformConnection | None = None  # the user's connection to that account, if there is one
 
 
 @sensitive_variables("token")
 def plan_connection(
-    user: User, *, name: str, instance_url: str, token: str, again: PlatformConnection | None = None
+    user: User,
+    *,
+    name: str,
+    instance_url: str,
+    token: str,
+    again: PlatformConnection | None = None,
+    keeps_name: bool = False,
 ) -> Plan:
     """Check all that `connect` checks, and that it is the account of `again`; store nothing.
 
-    Raises as `connect` does.
+    With `keeps_name`, a connection that is there already is not renamed. Raises as `connect` does.
     """
     name, base_url = checked_wish(user, name=name, instance_url=instance_url)
     plan = Plan(name, base_url, _identify(base_url, token))
     if again is not None:
         _require_same_account(again, plan)
+    known = _known(user, plan)
+    plan = replace(plan, name=known.name if known and keeps_name else name, known=known)
     _find(user, plan)
     return plan
 
@@ -150,15 +159,8 @@ def store(user: User, plan: Plan, grant: Grant) -> PlatformConnection:
 
 
 def _find(user: User, plan: Plan) -> PlatformConnection | None:
-    """The user's connection to that account, if there is one. Raises ConnectRefused when another has a name of it."""
-    own, account = PlatformConnection.objects.filter(user=user), plan.identity.account
-    here = own.filter(instance_url=plan.base_url)
-    found = here.filter(account_id=account.id).first()
-    namesake = here.filter(username=account.username).first()
-    if found is None and namesake is not None and namesake.username == account.username:
-        found = namesake  # a server that was made anew gives other ids
-    if namesake is not None and namesake != found:
-        raise _is_namesake(namesake)
+    """As `_known`. Raises ConnectRefused also when another connection has the name that is wished for."""
+    found, own = _known(user, plan), PlatformConnection.objects.filter(user=user)
     others = own.exclude(pk=found.pk) if found else own
     if others.filter(name=plan.name).exists():
         text = _("There is another connection called “%(name)s”. Choose another name.")
@@ -166,10 +168,25 @@ def _find(user: User, plan: Plan) -> PlatformConnection | None:
     return found
 
 
+def _known(user: User, plan: Plan) -> PlatformConnection | None:
+    """The user's connection to that account, which is its id; None where there is none.
+
+    Raises ConnectRefused when another account's is known by its user name: it was renamed, or made anew.
+    """
+    here, account = PlatformConnection.objects.filter(user=user, instance_url=plan.base_url), plan.identity.account
+    found = here.filter(account_id=account.id).first()
+    namesake = here.filter(username=account.username).first()
+    if found is None and namesake is not None and not namesake.account_id and namesake.username == account.username:
+        found = namesake
+    if namesake is not None and namesake != found:
+        raise _is_namesake(namesake)
+    return found
+
+
 def _is_namesake(other: PlatformConnection) -> ConnectRefused:
     text = _(
         "Your connection “%(name)s” is known here as %(account)s, too, and is for another account. Test it, so that "
-        "its new name is found out, or remove it."
+        "its new name is found out. If the account or its server was made anew, remove it: its posts are gone."
     )
     return ConnectRefused(text % {"name": other.name, "account": other.address})
 
@@ -196,13 +213,9 @@ def _store(user: User, plan: Plan, grant: Grant) -> tuple[PlatformConnection, Gr
     else:
         connection = found
     facts = _facts(plan.identity) | {"name": plan.name, "is_active": True} | grant.columns()
-    if found is not None and found.account_id not in ("", plan.identity.account.id):
-        facts |= FORGET_SCANS  # made anew under the same name: none of its posts is known
     for field, value in facts.items():
         setattr(connection, field, value)
     connection.save(update_fields=[*facts, "updated_at"] if found else None)
-    if "scans_forgotten" in facts:
-        connection.refresh_from_db(fields=list(FORGET_SCANS))
     action = "platform_reconnected" if found else "platform_connected"
     audit.record(action, actor=user, entity=connection, account=connection.address, software=connection.software)
     return connection, replaced

@@ -32,7 +32,7 @@ from platforms.clients.oauth import LONGEST_SCOPES, ClientRefused, OAuthClient, 
 from platforms.fields import CredentialUnreadable, readable
 from platforms.grants import Grant
 from platforms.identity import PATIENCE, QUICK
-from platforms.models import SIGN_IN_LASTS, PlatformApp, PlatformConnection, SignIn
+from platforms.models import SIGN_IN_LASTS, AttentionAbout, PlatformApp, PlatformConnection, SignIn
 from platforms.traffic import doors
 
 NAME = "Vedfolnir"  # what people read at their server
@@ -44,7 +44,9 @@ LONGEST_CODE = 4096  # characters
 WORDS: Mapping[str, object] = {
     "read": gettext_lazy("read everything in your account: this server knows no smaller permission"),
     "read:accounts": gettext_lazy("see which account it is"),
-    "read:statuses": gettext_lazy("read your posts, with their pictures"),
+    "read:statuses": gettext_lazy(
+        "read your posts with their pictures, also those for followers only and direct messages"
+    ),
     "read:media": gettext_lazy("look at your pictures"),
     "write": gettext_lazy("change everything in your account: this server knows no smaller permission"),
     "write:statuses": gettext_lazy("edit your posts, to add the alt texts that were approved"),
@@ -72,6 +74,14 @@ class Returned:
     state: str = field(default="", repr=False)
     error: str = ""
     issuer: str = ""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What became of a sign-in; `is_new` is false where the account was connected before, and got a new access."""
+
+    connection: PlatformConnection
+    is_new: bool
 
 
 def start(
@@ -216,12 +226,21 @@ def link(sign_in: SignIn) -> str:
         scopes=sign_in.scopes,
         state=readable(sign_in.state),
         verifier=readable(sign_in.verifier),
+        asks_who=sign_in.connection_id is None,  # else the server takes whoever is signed in, and allowed us once
     )
 
 
 def permissions(sign_in: SignIn) -> list[str]:
     """What is asked for, in plain words."""
-    return [str(WORDS.get(scope, scope)) for scope in sign_in.scopes.split()]
+    asked = [str(WORDS.get(scope, scope)) for scope in sign_in.scopes.split()]
+    if family(sign_in.platform_type).profile.signing_in.ignores_scopes:
+        asked.append(_("and do everything else in your account: this server takes no notice of what is asked for"))
+    return asked
+
+
+def can_revoke(sign_in: SignIn) -> bool:
+    """Whether we can have the access ended there."""
+    return family(sign_in.platform_type).profile.signing_in.revokes
 
 
 def capabilities(sign_in: SignIn) -> Capabilities:
@@ -230,10 +249,11 @@ def capabilities(sign_in: SignIn) -> Capabilities:
 
 
 @sensitive_variables()
-def finish(user: User, session: UserSession, returned: Returned) -> PlatformConnection:
+def finish(user: User, session: UserSession, returned: Returned) -> Finished:
     """Somebody came back: turn their code into a connection.
 
-    Asks the server (fifteen seconds at most, and three for what is given back).
+    An account that they have connected already gets the new access, and keeps its name. An access that lacks something
+    does not replace one that has it. Asks the server (fifteen seconds at most, and three for what is given back).
 
     Raises:
         SignInRefused: this session did not begin it, or it was used, or took too long; Denied where they said no.
@@ -252,12 +272,26 @@ def finish(user: User, session: UserSession, returned: Returned) -> PlatformConn
             instance_url=sign_in.instance_url,
             token=grant.token,
             again=sign_in.connection,
+            keeps_name=True,
         )
-        return actions.store(user, plan, grant)
+        if plan.known is not None:
+            _require_better(plan.known, plan.identity.capabilities.scopes, grant)
+        return Finished(actions.store(user, plan, grant), is_new=plan.known is None)
     except ConnectRefused as error:
         grants.revoke(sign_in.instance_url, grant)
         reason = error.reason
     raise SignInRefused(reason, sign_in)
+
+
+def _require_better(connection: PlatformConnection, needed: Sequence[str], grant: Grant) -> None:
+    """Raises ConnectRefused where `grant` lacks something that the access of `connection` is known to have."""
+    lack = grants.lacking(needed, grant)
+    has_all = bool(connection.scopes) and grants.lacking(needed, connection) is None
+    has_ended = connection.token_expires_at is not None and connection.token_expires_at <= timezone.now()
+    is_refused = connection.attention_about == AttentionAbout.CREDENTIALS
+    if lack is not None and has_all and not has_ended and not is_refused:
+        text = _("The access that “%(name)s” had is kept, since the new one allows less. %(reason)s")
+        raise ConnectRefused(text % {"name": connection.name, "reason": lack.reason})
 
 
 @sensitive_variables()
@@ -268,8 +302,9 @@ def _taken(session: UserSession, state: str) -> SignIn:
     if found is None or not SignIn.objects.take(found.pk):
         raise SignInRefused(
             _(
-                "This sign-in was not begun here, or was used already. Nothing was connected. Connect once more, in "
-                "one and the same browser."
+                "This sign-in does not wait here any more, or was not begun here: it was used already, you signed in "
+                "anew or changed your password meanwhile, you began more than five, or its connection was removed. If "
+                "the account does not stand in the list, connect once more, in one and the same browser."
             )
         )
     return found

@@ -12,6 +12,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
+from accounts.models import User
 from platforms.clients import oauth
 from platforms.clients.api import Api
 from platforms.clients.base import CredentialsRefused, PlatformError
@@ -107,9 +108,9 @@ def renewal(tokens: Tokens, now: datetime) -> datetime | None:
     return now + lasts - min(RENEW_BEFORE, lasts / 4)
 
 
-def lacking(needed: Sequence[str], connection: PlatformConnection) -> CredentialsRefused | None:
-    """Why what a connection may do does not suffice; None where it does, or nobody knows what it may do."""
-    missing = oauth.missing(needed, connection.scopes.split()) if connection.scopes else []
+def lacking(needed: Sequence[str], held: PlatformConnection | Grant) -> CredentialsRefused | None:
+    """Why what an access allows does not suffice; None where it does, or nobody knows what it allows."""
+    missing = oauth.missing(needed, held.scopes.split()) if held.scopes else []
     if not missing:
         return None
     text = _(
@@ -119,13 +120,16 @@ def lacking(needed: Sequence[str], connection: PlatformConnection) -> Credential
     return CredentialsRefused(text % {"scopes": " ".join(missing)})
 
 
-def farewell(connection: PlatformConnection, revoked: Revoked) -> str:
-    """What became of the access to an account that was removed here, and what is left to do."""
-    known = {"host": connection.instance_url.partition("://")[2]}
+def farewell(connection: PlatformConnection, revoked: Revoked, *, reader: User) -> str:
+    """What became of the access to an account that was removed here, and what is left to do, and for whom."""
+    known = {"host": connection.instance_url.partition("://")[2], "owner": connection.user.username}
     if revoked is Revoked.DONE:
         return _("%(host)s has taken back the access, too.") % known
     if revoked is Revoked.SHARED:
         return _("Another connection here has the same access to this account, so it stays valid.")
+    if connection.user_id != reader.pk:
+        text = _("The access to it is still valid. Only %(owner)s can take it back, at %(host)s: tell them.")
+        return text % known
     where = str(family(connection.platform_type).profile.signing_in.access_page)
     if revoked is Revoked.NO_CLIENT:
         text = _("The access token is still valid: remove it at %(host)s by yourself.")

@@ -48,6 +48,7 @@ def identify(base_url: str, token: str, connection: PlatformConnection | None = 
         timeout=QUICK,
         deadline=time.monotonic() + PATIENCE,
         secrets=[token.strip()],
+        signed_in=connection is not None and not connection.is_pasted,
     )
     known = family(connection.platform_type).profile.rates if connection else None
     with asking(traffic=doors.for_person(base_url, known)) as api:

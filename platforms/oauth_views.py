@@ -1,5 +1,7 @@
 """The pages of connecting by OAuth: they translate HTTP; `platforms.authorizing` decides."""
 
+import logging
+from hashlib import sha256
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
@@ -10,6 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_POST, require_safe
@@ -21,6 +24,8 @@ from accounts.sessions import SessionStore
 from platforms import actions, authorizing
 from platforms.fields import CredentialUnreadable
 from platforms.models import PlatformConnection, SignIn
+
+logger = logging.getLogger(__name__)
 
 
 def begin(
@@ -72,6 +77,7 @@ def authorize(request: SignedInRequest, pk: int) -> HttpResponse:
         "host": urlsplit(sign_in.instance_url).netloc,
         "link": link,
         "permissions": authorizing.permissions(sign_in),
+        "can_revoke": authorizing.can_revoke(sign_in),
         "capabilities": authorizing.capabilities(sign_in),
     }
     return render(request, "platforms/authorize.html", context)
@@ -85,21 +91,50 @@ def oauth_return(request: HttpRequest) -> HttpResponse:
     user = request.user
     if not isinstance(user, User) or not user.can(Ability.READ):
         # Not by `login_required`, which would take the code along in the address.
-        login = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': reverse('platforms:connect')})}"
-        return _leave_no_trace(HttpResponseRedirect(login))
+        messages.info(request, SIGNED_OUT)
+        return _leave_no_trace(f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': reverse('platforms:connect')})}")
     if not user.can(Ability.CONNECT):
-        raise PermissionDenied
-    given = {name: request.GET.get(key, "") for name, key in _PARAMETERS.items()}
+        return _leave_no_trace(reverse("platforms:connect"))  # which refuses it, at an address without the code
     try:
-        connection = authorizing.finish(user, _session(request), authorizing.Returned(**given))
+        return _leave_no_trace(_arrived(request, user))
+    except Exception:  # the outermost place that can still take the code out of the address
+        logger.exception("Somebody came back from their server, and something went wrong")
+        messages.error(request, _("Something went wrong here. Look whether the account stands in the list."))
+        return _leave_no_trace(reverse("platforms:list"))
+
+
+@sensitive_variables()
+def _arrived(request: HttpRequest, user: User) -> str:
+    """Where somebody goes on who came back from their server."""
+    given = {name: request.GET.get(key, "") for name, key in _PARAMETERS.items()}
+    used = request.session.get(USED, {})
+    mark = sha256(given["state"].encode(errors="replace")).hexdigest()
+    try:
+        finished = authorizing.finish(user, _session(request), authorizing.Returned(**given))
     except authorizing.SignInRefused as refused:
+        before = PlatformConnection.objects.visible_to(user).filter(pk=used.get(mark)).first()
+        if refused.sign_in is None and before is not None:
+            messages.info(request, _("%(account)s is connected already.") % {"account": before.address})
+            return reverse("platforms:detail", args=[before.pk])
         say = messages.info if isinstance(refused, authorizing.Denied) else messages.error
         say(request, refused.reason)
-        return _leave_no_trace(HttpResponseRedirect(_begin_again(refused.sign_in)))
-    messages.success(request, _("Connected: %(account)s.") % {"account": connection.address})
-    return _leave_no_trace(redirect("platforms:detail", pk=connection.pk))
+        return _begin_again(refused.sign_in)
+    connection = finished.connection
+    # Only for words: what is lost of it when two tabs write at once makes them less exact.
+    request.session[USED] = dict([*used.items(), (mark, connection.pk)][-authorizing.WAITING :])
+    known = {"account": connection.address, "name": connection.name}
+    if finished.is_new:
+        messages.success(request, _("Connected: %(account)s.") % known)
+    else:
+        messages.success(request, _("Connected already, as “%(name)s”: %(account)s has a new access.") % known)
+    return reverse("platforms:detail", args=[connection.pk])
 
 
+SIGNED_OUT = gettext_lazy(
+    "You were signed out here meanwhile, so what your server said was not heard. If the account is not connected yet, "
+    "sign in and connect it once more."
+)
+USED = "used_sign_ins"  # in the session: digests of states, and the connections that they became
 _PARAMETERS = {"code": "code", "state": "state", "error": "error", "issuer": "iss"}
 
 
@@ -113,7 +148,8 @@ def _begin_again(sign_in: SignIn | None) -> str:
     return f"{reverse('platforms:connect')}?{urlencode(known)}"
 
 
-def _leave_no_trace(response: HttpResponseRedirect) -> HttpResponseRedirect:
+def _leave_no_trace(address: str) -> HttpResponseRedirect:
+    response = HttpResponseRedirect(address)
     response.headers["Referrer-Policy"] = "no-referrer"
     return response
 

@@ -47,6 +47,7 @@ def client_for(connection: PlatformConnection, *, timeout: Timeout = DEFAULT_TIM
         traffic=doors.for_connection(connection, found.profile.rates),
         is_replaced=lambda: is_replaced(connection, token),
         secrets=secrets_of(connection),
+        signed_in=not connection.is_pasted,
     )
     return found.client(api, capabilities_for(connection))
 

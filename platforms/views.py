@@ -129,10 +129,14 @@ def remove(request: SignedInRequest, pk: int) -> HttpResponse:
     """Ask first, then do it."""
     connection = _permitted(request, pk, actions.may_share)
     if request.method != "POST":
-        return render(request, "platforms/remove.html", {"connection": connection})
+        return render(
+            request,
+            "platforms/remove.html",
+            {"connection": connection, "is_owner": connection.user_id == request.user.pk},
+        )
     revoked = actions.remove(connection, request.user)
     messages.success(request, _("Removed: %(name)s.") % {"name": connection.name})
-    messages.info(request, farewell(connection, revoked))
+    messages.info(request, farewell(connection, revoked, reader=request.user))
     return redirect("platforms:list")
 
 

@@ -85,8 +85,12 @@ class Api:
         traffic: Traffic | None = None,
         is_replaced: Callable[[], bool] = never,
         secrets: Collection[str] = (),
+        signed_in: bool = False,
     ) -> None:
-        """`secrets` are what no answer may hold, besides the token: answers are stored and shown."""
+        """`secrets` are what no answer may hold, besides the token: answers are stored and shown.
+
+        `signed_in` says that the token came by OAuth, so that what is wrong with it is told in the words of that.
+        """
         self.host = urlsplit(base_url).netloc
         self._base_url = base_url
         self._token = (token or "").strip()
@@ -94,6 +98,7 @@ class Api:
         self._deadline = deadline
         self._traffic = traffic or private(self.host)
         self._is_replaced = is_replaced
+        self._signed_in = signed_in
         try:
             HttpClient(base_url, allow=allow).close()  # alone, to tell a bad address from a bad token
         except OutboundRefused as error:
@@ -238,19 +243,26 @@ class Api:
         if response.status < 400:
             return self._redirected(response)
         if response.status == 403 and scope and _names_a_scope(response, scope):
-            return CredentialsRefused(
-                _("The access token lacks the permission “%(scope)s”. Make a new one on %(host)s and connect again.")
-                % known
-            )
+            return CredentialsRefused(self._lacks_scope() % known)
         if response.status in bad_token:
-            return CredentialsRefused(
-                _("%(host)s does not accept the access token. Make a new one there and connect again.") % known
-            )
+            return CredentialsRefused(self._no_access() % known)
         if "html" in response.content_type:
             return self._no_json(response)
         if response.status in (404, 410):
             return self._not_found(response)
         return PlatformRefused(_("%(host)s refuses what we asked for (status %(status)s). %(words)s") % known)
+
+    def _lacks_scope(self) -> str:
+        if self._signed_in:
+            return _("The access lacks the permission “%(scope)s”. Sign in again and allow all that is asked for.")
+        return _("The access token lacks the permission “%(scope)s”. Make a new one on %(host)s and connect again.")
+
+    def _no_access(self) -> str:
+        if self._signed_in:
+            return _(
+                "%(host)s does not accept Vedfolnir's access any more (taken back, or ended). Press “Sign in again”."
+            )
+        return _("%(host)s does not accept the access token. Make a new one there and connect again.")
 
     def _not_found(self, response: Response) -> NotFound:
         known = {"host": self.host, "status": response.status, "words": self._words(response)}

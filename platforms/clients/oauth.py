@@ -69,8 +69,20 @@ def register(api: Api, *, name: str, redirect_uri: str, scopes: Iterable[str], w
     return OAuthClient(client_id, secret)
 
 
-def authorize_url(base_url: str, client_id: str, *, redirect_uri: str, scopes: str, state: str, verifier: str) -> str:
-    """Where a person says yes or no. PKCE is always sent; several servers do not look at it."""
+def authorize_url(
+    base_url: str,
+    client_id: str,
+    *,
+    redirect_uri: str,
+    scopes: str,
+    state: str,
+    verifier: str,
+    asks_who: bool = False,
+) -> str:
+    """Where a person says yes or no. PKCE is always sent; several servers do not look at it.
+
+    With `asks_who`, they are asked for their account even if they are signed in there: Mastodon's `force_login`.
+    """
     query = {
         "response_type": "code",
         "client_id": client_id,
@@ -79,6 +91,7 @@ def authorize_url(base_url: str, client_id: str, *, redirect_uri: str, scopes: s
         "state": state,
         "code_challenge": challenge(verifier),
         "code_challenge_method": "S256",
+        **({"force_login": "true"} if asks_who else {}),
     }
     return f"{base_url.rstrip('/')}/oauth/authorize?{urlencode(query)}"
 

@@ -23,7 +23,7 @@ PROFILE = Profile(
     reading_scopes=("read",),
     alt_text_limit=1000,
     bad_token=frozenset({401, 403}),
-    signing_in=SigningIn(access_page=gettext_lazy("Settings, Applications")),
+    signing_in=SigningIn(revokes=False, access_page=gettext_lazy("Settings, Applications")),
     paging=Paging(links=False, notes="`min_id` wins over `max_id`, `since_id` is ignored, `only_media` always counts"),
     rates=RateHabits(writes=10, counted_by="user", headers="none, also with 429"),
     text_is_stored="through HTML Purifier: `&`, `<` and `>` come back as entities, tags vanish",

@@ -78,6 +78,8 @@ class SigningIn:
     # The server gives a token to whoever signed in last through a client, and forgets the client with its first token:
     # each sign-in registers one of its own.
     own_client: bool = False
+    revokes: bool = True  # whether a client can have its token ended
+    ignores_scopes: bool = False  # whether a token may do everything, whatever was asked for
     access_page: Words = ""  # where people take an access back by themselves; empty: nobody has looked
 
 

@@ -36,7 +36,7 @@ PROFILE = Profile(
     bad_token=frozenset({401}),
     gone_page="(snac/",  # "<h1>404 Not Found (snac/2.96)</h1>"
     has_history=False,
-    signing_in=SigningIn(own_client=True),
+    signing_in=SigningIn(own_client=True, ignores_scopes=True),
     paging=Paging(
         size=256,  # all that it ever lists, in one page
         links=False,

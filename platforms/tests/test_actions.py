@@ -217,9 +217,17 @@ class TestRenamedAccounts:
             connect(alice, server)
         assert PlatformConnection.objects.get(name="Other").account_id == "99"
 
-    def test_a_server_that_was_made_anew_gives_the_account_another_id(self, server: SandboxHandle) -> None:
+    def test_an_account_that_was_made_anew_under_its_name_takes_over_nothing(self, server: SandboxHandle) -> None:
         alice = make_user("alice")
-        before = make_connection(alice, server, account_id="99")
+        before = make_connection(alice, server, account_id="99", access_token="the-old-one")
+        with pytest.raises(actions.ConnectRefused, match=r"“Kepler” is known here as @demo.*is for another account"):
+            connect(alice, server)
+        stored = PlatformConnection.objects.get()
+        assert (stored.pk, stored.account_id, stored.access_token) == (before.pk, "99", "the-old-one")
+
+    def test_a_connection_that_never_knew_its_id_learns_it(self, server: SandboxHandle) -> None:
+        alice = make_user("alice")
+        before = make_connection(alice, server, account_id="")
         assert connect(alice, server) == before
         before.refresh_from_db()
         assert before.account_id == server.account_id

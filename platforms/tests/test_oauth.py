@@ -160,7 +160,9 @@ class TestTheWay:
     def test_a_viewer_may_not(self, sandbox: SandboxHandle) -> None:
         viewer = Client()
         viewer.force_login(make_user("vera", role=Role.VIEWER))
-        assert viewer.get(reverse("platforms:oauth_return"), {"code": "c", "state": "s"}).status_code == 403
+        response = viewer.get(reverse("platforms:oauth_return"), {"code": "c", "state": "s"})
+        assert (response["Location"], response["Referrer-Policy"]) == (reverse("platforms:connect"), "no-referrer")
+        assert viewer.get(response["Location"]).status_code == 403
         assert sandbox.requests() == []
 
 
@@ -169,7 +171,9 @@ class TestState:
         back = sandbox.approve(browser.link(sandbox))
         browser.come_back(back)
         again = browser.come_back(back)
-        assert "was used already" in said(again)
+        assert "is connected already" in said(again)
+        connection = PlatformConnection.objects.get()
+        assert again.redirect_chain[0][0] == reverse("platforms:detail", args=[connection.pk])
         assert exchanges(sandbox) == 1
 
     def test_of_two_who_come_back_at_once_one_wins(self, browser: Browser, sandbox: SandboxHandle) -> None:
@@ -217,6 +221,22 @@ class TestState:
         assert response["Location"] == f"{reverse('account_login')}?next=%2Fplatforms%2Fconnect%2F"
         assert response["Referrer-Policy"] == "no-referrer"
         assert exchanges(sandbox) == 0
+        assert "You were signed out here meanwhile" in text_of(browser.client.get(response["Location"]))
+
+    def test_an_error_of_ours_leaves_no_code_behind_either(
+        self, browser: Browser, sandbox: SandboxHandle, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    ) -> None:
+        back = sandbox.approve(browser.link(sandbox))
+
+        def broken(*args: Any, **options: Any) -> None:
+            raise ValueError("Something of ours is broken")
+
+        monkeypatch.setattr(actions, "store", broken)
+        response = browser.arrive(back)
+        assert (response["Location"], response["Referrer-Policy"]) == (reverse("platforms:list"), "no-referrer")
+        assert "Something of ours is broken" in caplog.text
+        assert query(back)["code"] not in caplog.text
+        assert "Look whether the account stands in the list" in said(browser.client.get(response["Location"]))
 
     def test_the_address_is_clean_again_at_once(self, browser: Browser, sandbox: SandboxHandle) -> None:
         response = browser.arrive(sandbox.approve(browser.link(sandbox)))
@@ -337,6 +357,65 @@ class TestApps:
             "http://testserver/platforms/oauth/return",
             "http://other.example/platforms/oauth/return",
         }
+
+
+class TestKnownAccounts:
+    def test_a_new_connection_asks_for_the_account_and_a_known_one_does_not(
+        self, browser: Browser, sandbox: SandboxHandle
+    ) -> None:
+        assert query(browser.link(sandbox))["force_login"] == "true"
+        connection = browser.connected(sandbox)
+        assert "force_login" not in query(browser.begin_again(connection).context["link"])
+
+    def test_an_account_that_is_connected_already_keeps_its_name_and_that_is_said(
+        self, browser: Browser, sandbox: SandboxHandle
+    ) -> None:
+        browser.connect(sandbox)
+        assert "Connected already, as “Kepler”" in said(browser.connect(sandbox, name="Second"))
+        assert PlatformConnection.objects.get().name == "Kepler"
+
+    def test_a_second_account_of_the_server_is_a_connection_of_its_own(
+        self, browser: Browser, sandbox: SandboxHandle
+    ) -> None:
+        browser.connect(sandbox)
+        assert "Connected: @observatory" in said(browser.connect(sandbox, "observatory", "Second"))
+        assert PlatformConnection.objects.count() == 2
+
+    def test_an_access_that_allows_less_does_not_replace_one_that_allows_all(
+        self, browser: Browser, sandbox: SandboxHandle
+    ) -> None:
+        before = browser.connected(sandbox)
+        link = with_query(browser.link(sandbox, name="Second"), scope="read:accounts read:statuses")
+        response = browser.come_back(sandbox.approve(link))
+        assert "“Kepler” had is kept" in said(response)
+        assert "“write:statuses”" in said(response)
+        after = PlatformConnection.objects.get()
+        assert (after.access_token, after.scopes, after.attention) == (before.access_token, before.scopes, None)
+        assert sandbox.is_valid(after.access_token)
+        (app,) = sandbox.registered_apps()
+        assert sorted(token.is_valid for token in sandbox.tokens_of(app.client_id)) == [False, True]
+
+    def test_an_access_that_was_taken_back_is_spoken_of_as_one_that_was_signed_in_for(
+        self, alice: User, browser: Browser, sandbox: SandboxHandle
+    ) -> None:
+        connection = browser.connected(sandbox)
+        sandbox.revoke(connection.access_token)
+        with pytest.raises(actions.ConnectRefused, match=r"access any more .* Press “Sign in again”"):
+            actions.test_connection(connection, alice)
+        assert "Make a new one" not in (PlatformConnection.objects.get().attention or "")
+
+    @pytest.mark.parametrize(
+        ("family", "words"),
+        [
+            ("pixelfed", "from here, this software does not let us"),
+            ("snac", "takes no notice of what is asked for"),
+            ("mastodon", "direct messages"),
+        ],
+    )
+    def test_the_page_before_the_server_promises_what_is_true_there(
+        self, browser: Browser, like: Like, family: str, words: str
+    ) -> None:
+        assert words in text_of(browser.begin(like(family).url))
 
 
 class TestAgain:

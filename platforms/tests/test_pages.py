@@ -300,3 +300,14 @@ def test_both_pages_say_alike_where_the_access_comes_from(alice: User, stored: d
     client = signed_in(alice)
     assert ("By a pasted token." in text_of(client.get(url("detail", connection.pk)))) == is_pasted
     assert ("The access token was pasted" in text_of(client.get(url("remove", connection.pk)))) == is_pasted
+
+
+def test_an_admin_who_removes_anothers_pasted_token_is_told_to_tell_the_owner(alice: User) -> None:
+    connection = make_connection(alice)
+    admin = Client()
+    admin.force_login(make_user("ada", role=Role.ADMIN))
+    page = text_of(admin.get(url("remove", connection.pk)))
+    assert "until alice removes it on their server" in page
+    assert "only you can take it back" not in page
+    removed = text_of(admin.post(url("remove", connection.pk), follow=True))
+    assert "Only alice can take it back" in removed

@@ -1,5 +1,6 @@
 """Tokens that end are renewed by one worker, before they are used."""
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from platforms import actions, renewing
 from platforms.clients import oauth
 from platforms.clients.base import CredentialsRefused, PlatformUnavailable
 from platforms.clients.oauth import Tokens
-from platforms.grants import renewal
+from platforms.grants import Grant, renewal
 from platforms.models import AttentionAbout, PlatformConnection
 from platforms.sandbox.testing import SandboxHandle, running_sandbox
 from platforms.speaking import client_for
@@ -174,7 +175,8 @@ def test_a_server_in_trouble_is_asked_again_later(connection: PlatformConnection
 def test_what_is_no_answer_needs_a_person_at_the_latest_when_the_token_has_ended(
     connection: PlatformConnection, sandbox: SandboxHandle, fault: Any
 ) -> None:
-    sandbox.fault(fault, path_prefix="/oauth/token", times=2, **({"status": 200} if fault == "html" else {}))
+    options: dict[str, Any] = {"status": 200} if fault == "html" else {}
+    sandbox.fault(fault, path_prefix="/oauth/token", times=2, **options)
     actions.renew(make_due(connection))
     stored = PlatformConnection.objects.get()
     assert stored.attention is None
@@ -206,6 +208,20 @@ def test_a_renewed_access_that_allows_less_is_stored_and_needs_a_person(
     stored = PlatformConnection.objects.get()
     assert (stored.access_token, stored.scopes) == ("narrower", "read")
     assert "“write”" in (stored.attention or "")
+
+
+def test_no_log_and_no_repr_holds_what_was_renewed(
+    connection: PlatformConnection, httpserver: HTTPServer, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    answer = {"access_token": "CANARY-access", "refresh_token": "CANARY-refresh", "expires_in": 3600}
+    elsewhere(connection, httpserver, settings, answer)
+    secrets = [connection.access_token, connection.refresh_token, connection.client_secret, "CANARY"]
+    renewing.renew_if_due(make_due(connection))
+    stored = PlatformConnection.objects.get()
+    assert stored.access_token == "CANARY-access"
+    seen = caplog.text + repr(Grant.of(stored)) + repr(stored)
+    assert [secret for secret in secrets if str(secret) in seen] == []
 
 
 def elsewhere(

@@ -70,7 +70,7 @@ ACCESS = {
     "platforms:switch": Access(write=Ability.READ),
     "platforms:connect": Access(read=Ability.CONNECT, write=Ability.CONNECT),
     "platforms:authorize": Access(read=Ability.CONNECT, relation=lambda cast, who: False),  # of one session alone
-    "platforms:oauth_return": Access(read=Ability.CONNECT),
+    "platforms:oauth_return": Access(read=Ability.READ),  # who may not connect is sent on, without the code
     "platforms:sign_in_again": Access(write=Ability.CONNECT, relation=Cast.owns),
     "platforms:detail": PAGE,
     "platforms:test": MANAGING,
