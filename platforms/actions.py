@@ -3,6 +3,7 @@
 The network is asked first and outside any transaction; the rows are written after that.
 """
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from platforms.models import AttentionAbout, PlatformConnection, PlatformMember
 from platforms.renewing import is_replaced, renew_if_due
 from platforms.wanted import OPTIONS
 from vedfolnir.lib.outbound import OutboundRefused, normalise_instance_url
+from vedfolnir.lib.text import clean_line
 from vedfolnir.lib.wording import reason_of
 
 LONGEST_NAME = 100  # characters, the column's length
@@ -132,13 +134,19 @@ def checked_wish(user: User, *, name: str, instance_url: str) -> tuple[str, str]
     """Name and address of what `user` wants to connect, as they are stored. Raises NotAllowed and ConnectRefused."""
     if not user.can(Ability.CONNECT):
         raise NotAllowed(_("This role does not allow connecting accounts. An admin can change it."))
-    name = " ".join(name.split())
+    name = clean_line(name)
     if not 0 < len(name) <= LONGEST_NAME:
         raise ConnectRefused(_("Give the connection a name of 1 to 100 characters."), "name")
     try:
-        return name, normalise_instance_url(instance_url)
+        return name, normalise_instance_url(_server_of(instance_url))
     except OutboundRefused as error:
         raise ConnectRefused(reason_of(error), "instance_url") from error
+
+
+def _server_of(text: str) -> str:
+    """The server of an account's address, `@demo@social.example`; other texts as they are."""
+    account = re.fullmatch(r"@[^@/:\s]+@([^@/\s]+)", text.strip())
+    return account[1] if account else text
 
 
 def store(user: User, plan: Plan, grant: Grant) -> PlatformConnection:
@@ -212,7 +220,7 @@ def _store(user: User, plan: Plan, grant: Grant) -> tuple[PlatformConnection, Gr
         connection = PlatformConnection(user=user, instance_url=plan.base_url, is_default=not has_default)
     else:
         connection = found
-    facts = _facts(plan.identity) | {"name": plan.name, "is_active": True} | grant.columns()
+    facts = _facts(plan.identity) | {"name": plan.name} | grant.columns()  # one that rests goes on resting
     for field, value in facts.items():
         setattr(connection, field, value)
     connection.save(update_fields=[*facts, "updated_at"] if found else None)

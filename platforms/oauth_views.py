@@ -127,6 +127,8 @@ def _arrived(request: HttpRequest, user: User) -> str:
         messages.success(request, _("Connected: %(account)s.") % known)
     else:
         messages.success(request, _("Connected already, as “%(name)s”: %(account)s has a new access.") % known)
+    if not connection.is_active:
+        messages.info(request, _("It was let rest, and still rests: no work goes on there until it is let go on."))
     return reverse("platforms:detail", args=[connection.pk])
 
 

@@ -119,7 +119,11 @@ def test(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
             "software": identity.instance.software,
             "version": identity.instance.version,
         }
-        messages.success(request, _("It works: %(account)s, on %(software)s %(version)s.") % known)
+        if connection.attention:
+            text = _("The server answers: %(account)s, on %(software)s %(version)s. But somebody must look, see below.")
+            messages.warning(request, text % known)
+        else:
+            messages.success(request, _("It works: %(account)s, on %(software)s %(version)s.") % known)
     return redirect("platforms:detail", pk=pk)
 
 

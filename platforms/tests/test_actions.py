@@ -76,6 +76,16 @@ class TestConnecting:
         assert (stored.access_token, stored.name, stored.attention, stored.is_default) == (token, "Renamed", None, True)
         assert len(audited("platform_reconnected")) == 1
 
+    def test_a_connection_that_was_let_rest_goes_on_resting_with_its_new_token(self, server: SandboxHandle) -> None:
+        alice = make_user("alice")
+        actions.set_active(connect(alice, server), alice, active=False)
+        assert not connect(alice, server, token=server.issue_token()).is_active
+
+    def test_an_accounts_address_names_its_server_and_a_name_keeps_no_hidden_characters(self) -> None:
+        alice = make_user("alice")
+        wish = actions.checked_wish(alice, name="Kep\u202eler\u200b  two", instance_url=" @demo@Mastodon.example ")
+        assert wish == ("Kepler two", "https://mastodon.example")
+
     def test_a_new_token_does_not_settle_an_alarm_about_an_edit(self, server: SandboxHandle) -> None:
         alice = make_user("alice")
         actions.raise_attention(connect(alice, server), "A post differs from what was written.")

@@ -310,6 +310,9 @@ class TestAnswers:
         assert connection.attention_about == AttentionAbout.CREDENTIALS
         assert "“write:statuses”" in text_of(response)
         assert "Sign in again" in text_of(response)
+        tested = browser.client.post(reverse("platforms:test", args=[connection.pk]), follow=True)
+        assert "It works" not in said(tested)
+        assert "somebody must look" in said(tested)
 
         actions.test_connection(connection, alice)  # reading works, and that settles nothing
         assert "write:statuses" in (connection.attention or "")
@@ -373,6 +376,15 @@ class TestKnownAccounts:
         browser.connect(sandbox)
         assert "Connected already, as “Kepler”" in said(browser.connect(sandbox, name="Second"))
         assert PlatformConnection.objects.get().name == "Kepler"
+
+    def test_one_that_was_let_rest_still_rests_and_that_is_said(
+        self, alice: User, browser: Browser, sandbox: SandboxHandle
+    ) -> None:
+        connection = browser.connected(sandbox)
+        actions.set_active(connection, alice, active=False)
+        assert "still rests" in said(browser.sign_in_again(connection, sandbox))
+        connection.refresh_from_db()
+        assert not connection.is_active
 
     def test_a_second_account_of_the_server_is_a_connection_of_its_own(
         self, browser: Browser, sandbox: SandboxHandle
