@@ -96,7 +96,7 @@ class TestScans:
         task = scan(connection, lambda: sandbox.expire_token(connection.access_token))
         connection.refresh_from_db()
         assert task.status == TaskStatus.FAILED
-        assert "does not accept the access token" in (connection.attention or "")
+        assert "does not accept Vedfolnir's access any more" in (connection.attention or "")
 
 
 @pytest.mark.django_db
@@ -130,7 +130,7 @@ class TestWhileItIsRenewed:
         sandbox.fault(500, path_prefix="/oauth/token", times=2)
         sweep_renews()
         sandbox.expire_token(connection.access_token)
-        with pytest.raises(actions.ConnectRefused, match="does not accept the access token"):
+        with pytest.raises(actions.ConnectRefused, match="does not accept Vedfolnir's access any more"):
             actions.test_connection(PlatformConnection.objects.get(), connection.user)
         assert PlatformConnection.objects.get().attention
 
