@@ -107,6 +107,7 @@ def test_the_pages_fit_every_screen_and_axe_finds_nothing(
         look(page, f"authorize-{width}-{scheme}")
         page.get_by_role("link", name="Continue at").click()
         page.get_by_role("button", name="Allow").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Kepler")
         connection = PlatformConnection.objects.get()
         actions.raise_attention(connection, CredentialsRefused("The server does not accept the access token."))
         page.reload()
