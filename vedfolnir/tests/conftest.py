@@ -3,8 +3,10 @@
 import socket
 from collections.abc import Iterator
 from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 from pytest_httpserver import HTTPServer
 
 from vedfolnir.tests.internet import Internet
@@ -12,7 +14,8 @@ from vedfolnir.tests.internet import Internet
 
 @pytest.fixture
 def internet(monkeypatch: pytest.MonkeyPatch) -> Internet:
-    internet = Internet()
+    redis = urlsplit(settings.REDIS_URL or "")
+    internet = Internet(own=(redis.hostname, redis.port))
     monkeypatch.setattr(socket, "getaddrinfo", internet.getaddrinfo)
     # A function and not the bound method, because it must become a method of the socket.
     monkeypatch.setattr(socket.socket, "connect", lambda *args: internet.connect(*args))  # noqa: PLW0108

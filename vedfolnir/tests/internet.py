@@ -33,10 +33,12 @@ class Internet:
 
     `names` gives each name its answers, one list of addresses per lookup, the last one for ever; other names are
     looked up for real, so numbers in odd notations mean what they mean to the system. `routes` leads public
-    addresses to local servers; without a route nobody answers. `lookups` and `dialled` record what happened.
+    addresses to local servers; without a route nobody answers. `lookups` and `dialled` record what happened, but for
+    `own`, host and port of a service of the installation itself, such as Redis.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own: tuple[str | None, int | None] = (None, None)) -> None:
+        self.own = own
         self.names: dict[str, list[list[str]]] = {}
         self.routes: dict[tuple[str, int], int] = {}
         self.lookups: list[str] = []
@@ -48,6 +50,8 @@ class Internet:
         self.routes[address, port] = local_port
 
     def getaddrinfo(self, host: str, port: int, *args: Any, **kwargs: Any) -> list[Any]:
+        if (host, port) == self.own:
+            return real_getaddrinfo(host, port, *args, **kwargs)
         self.lookups.append(host)
         if host not in self.names:
             if "example" in host or host.startswith("xn--"):
@@ -59,6 +63,8 @@ class Internet:
 
     def connect(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
         host, port = address[:2]
+        if (host, port) == self.own:
+            return real_connect(connection, address)
         self.dialled.append((host, port))
         if ipaddress.ip_address(host).is_loopback:
             return real_connect(connection, address)
