@@ -20,6 +20,7 @@ def approve(snac: RealSnac, link: str, username: str) -> str:
     """Sign in at the server, as a person does. Where they are sent back to."""
     with requests.Session() as session:
         session.trust_env = False
+        session.headers["Connection"] = "close"  # snac closes kept connections without a word
         page = session.get(link, timeout=10).text
         fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
         fields |= {"login": username, "passwd": snac.passwords[username]}

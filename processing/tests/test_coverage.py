@@ -15,8 +15,6 @@ from platforms import actions as platforms
 from platforms.clients.base import Status
 from platforms.clients.reading import Reader
 from platforms.forms import OptionsForm
-from platforms.grants import Grant
-from platforms.identity import identify
 from platforms.models import PlatformConnection
 from processing import coverage, scanning, stopping
 from processing.actions import cancel_task
@@ -172,20 +170,6 @@ class SinceLastScanTests(CoverageCase):
         self.run_task(task)
         self.scan(max_posts_per_run=1000)
         assert hidden in self.found()
-
-    def test_another_account_of_the_same_name_is_read_from_the_top(self) -> None:
-        self.post(1)
-        self.scan()
-        known = identify(self.connection.instance_url, self.sandbox.token)
-        plan = platforms.Plan(
-            self.connection.name,
-            self.connection.instance_url,
-            replace(known, account=replace(known.account, id="4711")),
-        )
-        stored = platforms.store(self.owner, plan, Grant(self.sandbox.token))
-
-        assert stored.pk == self.connection.pk
-        assert (stored.account_id, stored.scanned_until, stored.scans_forgotten) == ("4711", None, 1)
 
 
 class HeedlessServerTests(CoverageCase):
