@@ -109,7 +109,8 @@ class HttpClient:
         The body is `json`, or else `form` (application/x-www-form-urlencoded, as OAuth wants it). `not_after` is a
         moment of `vedfolnir.lib.clock` after which nothing of the request is sent any more: OutboundTooLate.
 
-        A GET goes out a second time when the server had closed a kept connection; nothing else is repeated.
+        A GET goes out a second time when the server had closed a kept connection; nothing else is repeated, and
+        goes over a connection of its own.
         Raises OutboundUnavailable and OutboundRefused.
         """
         if not path.startswith("/"):
@@ -207,6 +208,8 @@ class _Channel:
 
     def _ask(self, prepared: requests.PreparedRequest) -> requests.Response:
         timeout = (self.guard.timeout.connect, self.guard.timeout.read)
+        if prepared.method != "GET":
+            self.close()  # what changes something cannot be sent twice, so it takes no connection that may be dead
         opened = self.guard.opened
         try:
             return self._adapter.send(prepared, stream=True, timeout=timeout)
