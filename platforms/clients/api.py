@@ -293,10 +293,6 @@ class Api:
         said = next(_said(response), "")
         return clean_line(said.replace(self._token, "…") if self._token else said, WORDS)
 
-    def forget_connections(self) -> None:
-        """Let the next request go over a new connection: what must not be sent twice might get lost on a kept one."""
-        self._http.close()
-
     def close(self) -> None:
         self._http.close()
 

@@ -104,7 +104,3 @@ class SnacClient(Writer):
         for attributes in body["media_attributes"]:
             attributes["description"] = attributes["description"] or ""  # as it says it itself; never null
         return body
-
-    def _begin(self, status_id: str) -> None:
-        super()._begin(status_id)
-        self._api.forget_connections()  # a kept one may be dead, and an edit is not sent twice
