@@ -3,7 +3,6 @@
 import re
 
 import pytest
-import requests
 from django.urls import reverse
 from pytest_django import Settings
 
@@ -18,15 +17,12 @@ pytestmark = pytest.mark.django_db
 
 def approve(snac: RealSnac, link: str, username: str) -> str:
     """Sign in at the server, as a person does. Where they are sent back to."""
-    with requests.Session() as session:
-        session.trust_env = False
-        session.headers["Connection"] = "close"  # snac closes kept connections without a word
-        page = session.get(link, timeout=10).text
-        fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
-        fields |= {"login": username, "passwd": snac.passwords[username]}
-        answer = session.post(f"{snac.url}/oauth/x-snac-login", data=fields, allow_redirects=False, timeout=10)
-        assert "Location" in answer.headers, (page, fields)
-        return answer.headers["Location"]
+    page = snac.send("GET", link).text
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+    fields |= {"login": username, "passwd": snac.passwords[username]}
+    answer = snac.send("POST", "/oauth/x-snac-login", data=fields)
+    assert "Location" in answer.headers, (page, fields)
+    return answer.headers["Location"]
 
 
 def test_the_way_of_oauth_on_a_real_snac(real_snac: RealSnac, settings: Settings) -> None:
