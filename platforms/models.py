@@ -135,6 +135,8 @@ class PlatformConnection(HoldsSecrets):
     # The OAuth client that the token was given to; empty where the token was pasted.
     app = models.ForeignKey(PlatformApp, on_delete=models.SET_NULL, null=True, blank=True, related_name="connections")
     alt_text_limit = models.PositiveIntegerField(_("longest alt text"), null=True, blank=True)
+    # The language that the account posts in by its own settings on the server; empty where it does not say.
+    language = models.CharField(_("language"), max_length=20, default="", db_default="", blank=True, editable=False)
     # When the token is renewed with the refresh token; a worker that does it pushes this forward, which is its lease.
     renew_at = models.DateTimeField(null=True, blank=True, editable=False)
     # The server asked to be left alone until then (429 and the like): nothing is written to it meanwhile.

@@ -19,7 +19,7 @@ from platforms.traffic.traffic import Held
 from platforms.wanted import may_touch
 from processing import backoff, leases, outages, pictures
 from processing.engine_choice import EngineMisconfigured, current_chain
-from processing.engines import EngineAnswer, EngineRefused, EngineRequest, EngineUnavailable
+from processing.engines import EngineAnswer, EngineRefused, EngineRequest, EngineUnavailable, PostContext
 from processing.models import CaptionGenerationTask
 from processing.preparation import PictureRefused, PreparedImage
 from processing.task_settings import TaskSettings
@@ -80,7 +80,7 @@ def _describe(image: Image, engine: Describer | None) -> Result:
     try:
         prepared = pictures.download(image)
         picture = pictures.keep(prepared)
-        answer = (engine or current_chain()).describe(prepared, _request(image, prepared))
+        answer = (engine or current_chain()).describe(prepared, _request(image))
         outages.over()
     except EngineUnavailable as error:
         return _after_outage(image, str(error), picture)
@@ -100,14 +100,13 @@ def _describe(image: Image, engine: Describer | None) -> Result:
     return Result.DRAFTED
 
 
-def _request(image: Image, prepared: PreparedImage) -> EngineRequest:
+def _request(image: Image) -> EngineRequest:
     task = CaptionGenerationTask.objects.filter(pk=image.batch_id).only("settings_json").first()
     wishes = TaskSettings.of(task) if task else TaskSettings()
     return EngineRequest(
         language=_language(image),
         max_length=min(wishes.max_caption_length, alt_text_limit(image.platform_connection)),
-        context=_context(image),
-        frames=prepared.frames,
+        context=PostContext(text=_context(image)),
     )
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.roles import Ability
+from captions.models import Image
 from platforms.models import PlatformConnection
 from vedfolnir.lib.fields import SingleFloatField, active_marker, enum_check
 from vedfolnir.lib.querysets import TouchingQuerySet
@@ -155,6 +156,65 @@ class ProcessingRun(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.pk}"
+
+
+class AttemptOutcome(models.TextChoices):
+    ANSWERED = "answered", _("Answered")
+    REUSED = "reused", _("Taken from an earlier answer")  # the same picture, model and prompt: not sent again
+    REFUSED = "refused", _("Refused")
+    UNAVAILABLE = "unavailable", _("Not available")
+    HELD = "held", _("Left alone")  # the breaker was open, or all places were taken: not asked
+
+
+class EngineAttempt(models.Model):
+    """One call of an engine for one picture, or why it was not made. Never changed."""
+
+    Outcome = AttemptOutcome
+
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="engine_attempts")
+    task_id = models.CharField(max_length=36, default="", db_default="", blank=True)
+    engine = models.CharField(_("engine"), max_length=50)
+    model = models.CharField(_("model"), max_length=100, default="", db_default="", blank=True)
+    prompt_version = models.CharField(_("prompt"), max_length=50, default="", db_default="", blank=True)
+    outcome = models.CharField(_("outcome"), max_length=20, choices=Outcome.choices)
+    reason = models.TextField(_("reason"), default="", blank=True)
+    tokens_in = models.PositiveIntegerField(null=True, blank=True)
+    tokens_out = models.PositiveIntegerField(null=True, blank=True)
+    seconds = models.FloatField(_("seconds"), null=True, blank=True)
+    cost = models.DecimalField(_("cost"), max_digits=12, decimal_places=6, null=True, blank=True)
+    created_at = models.DateTimeField(_("when"), default=timezone.now, db_default=Now())
+
+    class Meta:
+        db_table = "engine_attempts"
+        verbose_name = _("engine attempt")
+        constraints = [enum_check("outcome", AttemptOutcome, "ck_engine_attempts_outcome")]
+        indexes = [
+            models.Index(fields=["engine", "model", "created_at"], name="ix_engine_attempt_model"),
+            models.Index(fields=["created_at", "id"], name="ix_engine_attempt_created"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.engine} {self.outcome} for image {self.image_id}"
+
+
+class EngineSlot(models.Model):
+    """A place at an engine, held by one call at a time: how many work at once is the engine's limit, not a worker's.
+
+    A holder that dies lets go by `held_until`.
+    """
+
+    engine = models.CharField(max_length=50)
+    number = models.PositiveSmallIntegerField()
+    holder = models.CharField(max_length=36, default="", db_default="", blank=True)
+    held_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "engine_slots"
+        verbose_name = _("engine slot")
+        constraints = [models.UniqueConstraint(fields=["engine", "number"], name="uq_engine_slot")]
+
+    def __str__(self) -> str:
+        return f"{self.engine} {self.number}"
 
 
 class CaptionGenerationUserSettings(models.Model):

@@ -90,6 +90,7 @@ class PreparedImage:
     frames: int  # 1 unless the original is an animation
     sha256: str  # of the original bytes, 64 hex digits
     perceptual_hash: str  # dHash of what is seen, 16 hex digits; near-duplicates differ in a few bits
+    more_frames: tuple[bytes, ...] = ()  # of an animation: the middle and the last frame, as `jpeg`
 
 
 def prepare(data: bytes) -> PreparedImage:

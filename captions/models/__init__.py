@@ -1,8 +1,23 @@
-"""Posts, their images, every text that an image ever had, and what is to be written back."""
+"""Posts, their images, every text that an image ever had, how texts are asked for, and what is to be written back."""
 
+from captions.models.fingerprint import Fingerprint
 from captions.models.image import Image, ImageQuerySet
 from captions.models.post import Post, PostQuerySet
+from captions.models.prompt import PromptTemplate
 from captions.models.publication import Publication, PublicationQuerySet
+from captions.models.style import GlossaryEntry, StyleGuide
 from captions.models.version import CaptionVersion
 
-__all__ = ["CaptionVersion", "Image", "ImageQuerySet", "Post", "PostQuerySet", "Publication", "PublicationQuerySet"]
+__all__ = [
+    "CaptionVersion",
+    "Fingerprint",
+    "GlossaryEntry",
+    "Image",
+    "ImageQuerySet",
+    "Post",
+    "PostQuerySet",
+    "PromptTemplate",
+    "Publication",
+    "PublicationQuerySet",
+    "StyleGuide",
+]

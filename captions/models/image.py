@@ -27,6 +27,14 @@ class ImageStatus(models.TextChoices):
     ERROR = "error", _("Error")
 
 
+class AttachmentType(models.TextChoices):
+    """The kinds of attachment that have a picture to describe, as the Mastodon API names them."""
+
+    IMAGE = "image", _("Image")
+    GIFV = "gifv", _("Animation without sound")
+    VIDEO = "video", _("Video")
+
+
 class ImageQuerySet(TouchingQuerySet["Image"]):
     def visible_to(self, user: User) -> Self:
         if user.can(Ability.SEE_ALL):
@@ -95,6 +103,7 @@ class Image(models.Model):
     """One attachment of a post: its alt text from first draft to the server."""
 
     Status = ImageStatus
+    AttachmentType = AttachmentType
 
     post = models.ForeignKey(Post, on_delete=models.CASCADE, related_name="images")
     image_url = models.CharField(max_length=1000)
@@ -145,6 +154,23 @@ class Image(models.Model):
     height = models.PositiveIntegerField(null=True, blank=True)
     language = models.CharField(max_length=20, default="", db_default="", blank=True)
     remote_alt_text = models.TextField(null=True, blank=True)  # as the server had it when last read
+    # What the attachment is on the server. Of a video or a GIF that became one, the poster frame is described.
+    attachment_type = models.CharField(
+        max_length=20,
+        choices=AttachmentType.choices,
+        default=AttachmentType.IMAGE,
+        db_default=AttachmentType.IMAGE.value,
+    )
+    visible_text = models.TextField(default="", blank=True)  # what was read in the picture, a line each
+    # Somebody asked for a new draft; the old one stays until it is there. Empty: nobody did, or it is there.
+    regenerate_asked_at = models.DateTimeField(null=True, blank=True)
+    regenerate_asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    regenerate_instruction = models.CharField(max_length=500, default="", db_default="", blank=True)
+    candidates_wanted = models.PositiveSmallIntegerField(default=0, db_default=0)  # beside the draft
+    proposed_decorative = models.BooleanField(default=False, db_default=False)  # the engine's opinion; a person decides
+    review_opened_at = models.DateTimeField(null=True, blank=True)  # when the one who holds it opened it
 
     objects = ImageQuerySet.as_manager()
 
@@ -154,6 +180,7 @@ class Image(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["image_post_id", "platform_connection"], name="uq_image_platform"),
             enum_check("status", ImageStatus, "ck_images_status"),
+            enum_check("attachment_type", AttachmentType, "ck_images_attachment_type"),
         ]
         indexes = [
             models.Index(fields=["platform_connection", "status", "captioned_at", "id"], name="ix_image_review"),

@@ -12,6 +12,7 @@ from processing.engines.base import (
     EngineRefused,
     EngineRequest,
     EngineUnavailable,
+    PostContext,
 )
 from processing.engines.basic import BasicEngine
 from processing.engines.ollama import OllamaEngine
@@ -27,6 +28,7 @@ __all__ = [
     "EngineRefused",
     "EngineRequest",
     "EngineUnavailable",
+    "PostContext",
     "build_engine",
     "engine_chain",
     "engine_names",
@@ -73,6 +75,10 @@ class Chain:
             except EngineRefused as error:
                 refusals.append(self._named(engine, error))
         raise EngineRefused(" ".join(refusals))
+
+    def identity(self, image: PreparedImage, request: EngineRequest) -> str:
+        """Empty: which engine of the chain will answer is not known before."""
+        return ""
 
     def _named(self, engine: Engine, error: EngineRefused) -> str:
         return error.reason if len(self.engines) == 1 else f"{engine.name}: {error.reason}"

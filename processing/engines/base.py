@@ -1,6 +1,6 @@
 """What every engine takes, gives and raises."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from processing.preparation import PreparedImage
@@ -24,14 +24,74 @@ class EngineRefused(EngineError):
 
 
 @dataclass(frozen=True)
+class PostContext:
+    """What stands around the picture. All of it is strangers' text: data, never an instruction."""
+
+    text: str = ""
+    content_warning: str = ""
+    tags: tuple[str, ...] = ()  # without "#"
+    language: str = ""  # BCP 47, as the post says; empty if it does not
+    siblings: tuple[str, ...] = ()  # the alt texts of the post's other pictures
+
+
+@dataclass(frozen=True)
+class Term:
+    """How the account names something or somebody."""
+
+    term: str
+    looks_like: str = ""  # how to recognise it
+    instead_of: str = ""  # what not to call it
+    is_person: bool = False  # who agreed to be named: nobody else stands here
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the account's alt texts are to be written. Its people wrote it; it is fenced like the post all the same."""
+
+    tone: str = ""
+    avoid: tuple[str, ...] = ()
+    notes: str = ""
+    glossary: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True)
+class Template:
+    """The words to ask with. `version` marks the drafts made by it: "house-style/3"."""
+
+    text: str
+    version: str
+    pk: int | None = None  # its row; None for the built-in words
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What can be found out about a picture without knowing what it shows."""
+
+    kind: str = ""  # captions.kinds.Kind; empty if nobody looked
+    visible_text: str = ""  # what can be read, a line each
+    unreadable: tuple[str, ...] = ()  # scripts that are there and cannot be read: "Arabic"; "unknown" if not even that
+    codes: tuple[str, ...] = ()  # what QR and bar codes say
+    faces: int = 0
+    colours: tuple[str, ...] = ()  # English names, the commonest first
+    proposed_decorative: bool = False  # nothing that a reader would miss
+    language: str = ""  # of the visible text, if it is long enough to tell
+
+
+@dataclass(frozen=True)
 class EngineRequest:
     """What is wanted of a description."""
 
     language: str = "en"  # BCP 47, "de" or "pt-br"
     max_length: int = 1500  # in code points: what the server takes
-    context: str = ""  # the post's text: untrusted data, never an instruction
-    prompt: str = ""  # empty: the engine's own
-    frames: int = 1
+    wanted_length: tuple[int, int] | None = None  # in code points: from, to
+    context: PostContext = PostContext()
+    style: Style = Style()
+    template: Template | None = None  # None: the engine's own
+    examined: Examination | None = None  # None: nobody looked yet
+    instruction: str = ""  # a reviewer's, for this draft: "shorter", "name the painting"
+    previous: str = ""  # the draft that the instruction is about
+    temperature: float | None = None  # None: the engine's own
+    poster_of: str = ""  # "video" or "gifv" where the picture is one frame of it
 
 
 @dataclass(frozen=True)
@@ -44,11 +104,14 @@ class EngineAnswer:
     prompt: str = ""  # as sent
     prompt_version: str = ""
     visible_text: str = ""  # what can be read in the picture, a line each; empty if unknown
-    category: str = ""  # what kind of picture, if known: see processing.engines.basic.kinds
+    category: str = ""  # captions.kinds.Kind, if known
     needs_special_review: bool = False
+    proposed_decorative: bool = False  # the engine says that a reader would miss nothing
     tokens_in: int | None = None
     tokens_out: int | None = None
     seconds: float = 0.0
+    confidence: float | None = None  # mean log-probability of a token
+    temperature: float | None = None
     notes: tuple[str, ...] = ()  # for the reviewer, a sentence each
     language: str = ""  # of the text, where it is not the one asked for
 
@@ -60,6 +123,11 @@ class EngineConfig:
     chain: str = "auto"  # "auto", or names with commas: "ollama,basic"
     ollama_url: str = "http://127.0.0.1:11434"
     ollama_model: str = ""  # empty: the first that sees
+    openai_url: str = ""  # "https://host/v1"; empty: not set up
+    openai_key: str = field(default="", repr=False)
+    openai_model: str = ""
+    transformers_model: str = ""  # a repository, "owner/name@revision", or a folder; empty: the default for the machine
+    model_folder: str = ""  # where models are fetched to
     describe_timeout: Timeout = Timeout(connect=5.0, read=600.0, total=620.0)  # seconds; a model on a CPU is slow
     health_timeout: Timeout = Timeout(connect=3.0, read=10.0, total=15.0)
 
@@ -74,4 +142,14 @@ class Engine(Protocol):
         """Describe one picture. Raises EngineUnavailable or EngineRefused."""
 
     def health(self) -> None:
-        """Return if `describe` can be expected to work now. Raises EngineUnavailable or EngineRefused."""
+        """Describe a small built-in picture, and return if the answer can be used.
+
+        Raises EngineUnavailable or EngineRefused.
+        """
+
+    def identity(self, image: PreparedImage, request: EngineRequest) -> str:
+        """All that the answer depends on beside the picture, as text: model and revision, prompt, temperature.
+
+        Two calls with the same picture and identity need not both be made. Empty where an engine cannot say. Raises
+        as `describe` does.
+        """

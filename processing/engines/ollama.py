@@ -46,6 +46,11 @@ class OllamaEngine:
         """Raises EngineUnavailable if the server does not answer, EngineRefused if it has no model that sees."""
         self._model = self._find_model()
 
+    def identity(self, image: PreparedImage, request: EngineRequest) -> str:
+        """The model, its temperature and the prompt."""
+        self._model = self._model or self._find_model()
+        return f"{self._model.name} {TEMPERATURE} {build_prompt(image, request)}"
+
     def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer:
         """Ask the model once. An answer cut by the token limit is refused: half a sentence is no description."""
         started = time.monotonic()

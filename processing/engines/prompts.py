@@ -8,7 +8,6 @@ from processing.engines.base import EngineRequest
 from processing.preparation import PreparedImage
 
 PROMPT_VERSION = "alt-text/1"
-CUSTOM_PROMPT_VERSION = "custom"
 
 DEFAULT_PROMPT = (
     "Write alt text for this picture, for people who cannot see it. "
@@ -30,7 +29,7 @@ _CONTEXT_LIMIT = 2000  # code points; enough for what the picture is about, too 
 
 def prompt_version(request: EngineRequest) -> str:
     """Which prompt `build_prompt` uses for this request."""
-    return CUSTOM_PROMPT_VERSION if request.prompt else PROMPT_VERSION
+    return request.template.version if request.template else PROMPT_VERSION
 
 
 def build_prompt(image: PreparedImage, request: EngineRequest) -> str:
@@ -38,12 +37,13 @@ def build_prompt(image: PreparedImage, request: EngineRequest) -> str:
 
     In a prompt of the caller's own, {language} and {max_length} are filled in as in the default one.
     """
-    prompt = (request.prompt or DEFAULT_PROMPT).replace("{language}", language_name(request.language))
+    prompt = (request.template.text if request.template else DEFAULT_PROMPT).replace(
+        "{language}", language_name(request.language)
+    )
     parts = [prompt.replace("{max_length}", str(request.max_length))]
-    frames = max(image.frames, request.frames)
-    if frames > 1:
-        parts.append(f"The picture is the first of {frames} frames of an animation.")
-    context = _FENCE_SIGN.sub("=", request.context).strip()[:_CONTEXT_LIMIT]
+    if image.frames > 1:
+        parts.append(f"The picture is the first of {image.frames} frames of an animation.")
+    context = _FENCE_SIGN.sub("=", request.context.text).strip()[:_CONTEXT_LIMIT]
     if context:
         parts.append(_CONTEXT.format(fence=_FENCE, context=context))
     return "\n\n".join(parts)

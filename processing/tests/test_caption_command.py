@@ -249,6 +249,9 @@ class Scripted:
         self.texts = list(texts)
         self.wait = wait
 
+    def identity(self, image: PreparedImage, request: EngineRequest) -> str:
+        return ""
+
     def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer:
         assert self.wait is None or self.wait.wait(30)
         return EngineAnswer(text=self.texts.pop(0), engine=self.name, model="1")

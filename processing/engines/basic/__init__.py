@@ -34,6 +34,10 @@ class BasicEngine:
     def health(self) -> None:
         """Always well: there is nothing outside this process to ask."""
 
+    def identity(self, image: PreparedImage, request: EngineRequest) -> str:
+        """What it says depends on the language and the length asked for, and on nothing around the picture."""
+        return f"{MODEL} {request.language} {request.max_length} {image.frames}"
+
     def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer:
         """Say what was found, in at most `request.max_length` characters. English where the language is unknown.
 
@@ -53,7 +57,7 @@ class BasicEngine:
             faces=seen.faces,
             paragraphs=[text for text in paragraphs if _worth_quoting(text, seen.kind)],
             codes=seen.codes,
-            frames=max(image.frames, request.frames),
+            frames=image.frames,
         )
         return EngineAnswer(
             text=compose(findings, phrases, request.max_length),
