@@ -5,18 +5,16 @@ import threading
 from dataclasses import dataclass
 from time import monotonic
 
-from processing.engines import AUTO, Chain, EngineError, engine_chain
+from processing.engines import AUTO, Chain, EngineMisconfigured, engine_chain
 from processing.engines.config import engine_config
 
 logger = logging.getLogger(__name__)
 
 ASK_AGAIN = 60.0  # seconds: "auto" notices within them that Ollama came or went
 
+__all__ = ["EngineMisconfigured", "current_chain"]
+
 _lock = threading.Lock()
-
-
-class EngineMisconfigured(EngineError):
-    """Somebody must change a setting: no outage that passes by itself, and nothing about the picture."""
 
 
 @dataclass

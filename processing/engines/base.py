@@ -16,11 +16,22 @@ class EngineError(Exception):
 
 
 class EngineUnavailable(EngineError):
-    """Again later: the engine is down, busy or too slow. No other engine takes over for an outage."""
+    """Again later: the engine is down, busy or too slow. No other engine takes over for an outage.
+
+    `retry_after`: seconds from now before which the server does not want to be asked again; None where it says nothing.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
 
 
 class EngineRefused(EngineError):
     """The engine cannot describe this picture, or is set up wrongly: the next of the chain, or a person."""
+
+
+class EngineMisconfigured(EngineError):
+    """Somebody must change a setting: no outage that passes by itself, and nothing about the picture."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +136,8 @@ class EngineConfig:
     ollama_model: str = ""  # empty: the first that sees
     openai_url: str = ""  # "https://host/v1"; empty: not set up
     openai_key: str = field(default="", repr=False)
-    openai_model: str = ""
+    openai_model: str = ""  # empty: the first that the server lists
+    structured: bool = False  # ask servers for JSON instead of plain text
     transformers_model: str = ""  # a repository, "owner/name@revision", or a folder; empty: the default for the machine
     model_folder: str = ""  # where models are fetched to
     describe_timeout: Timeout = Timeout(connect=5.0, read=600.0, total=620.0)  # seconds; a model on a CPU is slow
@@ -139,12 +151,12 @@ class Engine(Protocol):
     def name(self) -> str: ...
 
     def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer:
-        """Describe one picture. Raises EngineUnavailable or EngineRefused."""
+        """Describe one picture. Raises EngineUnavailable, EngineRefused or EngineMisconfigured."""
 
     def health(self) -> None:
         """Describe a small built-in picture, and return if the answer can be used.
 
-        Raises EngineUnavailable or EngineRefused.
+        Raises as `describe` does.
         """
 
     def identity(self, image: PreparedImage, request: EngineRequest) -> str:
