@@ -1,11 +1,12 @@
 from django.urls import path
 
-from captions import views
+from captions import production_views, views
 
 app_name = "captions"
 urlpatterns = [
     path("", views.review_queue, name="queue"),
     path("next/", views.next_image, name="next"),
+    path("figures/", production_views.figures, name="figures"),
     path("<int:pk>/", views.review, name="review"),
     path("<int:pk>/approve", views.approve, name="approve"),
     path("<int:pk>/reject", views.reject, name="reject"),

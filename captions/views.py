@@ -44,6 +44,7 @@ def review_queue(request: SignedInRequest) -> HttpResponse:
         "only": chosen,
         "query": _query(request),
         "now": timezone.now(),
+        "sees_all": request.user.can(Ability.SEE_ALL),
     }
     return render(request, "captions/queue.html", context)
 

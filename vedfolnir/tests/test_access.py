@@ -57,6 +57,7 @@ ACCESS = {
     "publications:undo": DECISION,
     "captions:queue": PAGE,
     "captions:next": PAGE,
+    "captions:figures": Access(read=Ability.SEE_ALL),
     "captions:review": PAGE,
     "captions:picture": PAGE,
     "captions:approve": DECISION,

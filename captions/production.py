@@ -1,0 +1,163 @@
+"""How drafts fare with reviewers, by what made them: counted in SQL from the decisions that are stored anyway."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Avg, Count, F, Max, OuterRef, Q, Subquery
+from django.db.models.functions import Greatest, Length
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django_stubs_ext import StrOrPromise
+
+from captions.models import CaptionVersion, Image
+
+PERIODS = (7, 30, 90, 365)  # days
+
+_MAKER = ("engine", "model", "prompt_version", "language")
+
+
+class Change(StrEnum):
+    """How much of a draft a reviewer changed, in code points of the longer text."""
+
+    NONE = "none"
+    LITTLE = "little"
+    SOME = "some"
+    MUCH = "much"
+
+
+CHANGES: dict[Change, tuple[float, StrOrPromise]] = {  # up to which share of the text
+    Change.NONE: (0.0, _("Unchanged")),
+    Change.LITTLE: (0.2, _("Up to a fifth")),
+    Change.SOME: (0.6, _("Up to three fifths")),
+    Change.MUCH: (float("inf"), _("More")),
+}
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What made a draft."""
+
+    engine: str
+    model: str
+    prompt: str
+    language: str
+
+
+@dataclass
+class Fate:
+    """What became of the drafts of one maker in a period."""
+
+    maker: Maker
+    approved: int = 0
+    rejected: int = 0
+    changed: dict[Change, int] = field(default_factory=dict)  # of those approved
+    distance: float | None = None  # mean edit distance, in code points
+    timed: int = 0  # decisions whose time is known
+    seconds: float | None = None  # their mean
+
+    @property
+    def unchanged_share(self) -> float | None:
+        """Of all decisions on these drafts, how many took the text as it was. None without any."""
+        decided = self.approved + self.rejected
+        return self.changed.get(Change.NONE, 0) / decided if decided else None
+
+
+def fates(days: int) -> list[Fate]:
+    """Every maker whose drafts were decided in the last `days`, the one with most decisions first."""
+    since = timezone.now() - timedelta(days=days)
+    found: dict[Maker, Fate] = {}
+    for row in _approvals(since):
+        maker = _maker(row, "based_on__")
+        fate = found.setdefault(maker, Fate(maker))
+        fate.approved = row["approved"]
+        fate.changed = {change: row[change.value] for change in Change}
+        fate.distance, fate.timed, fate.seconds = row["distance"], row["timed"], row["took"]
+    for row in _rejections(since):
+        maker = _maker(row)
+        found.setdefault(maker, Fate(maker)).rejected = row["rejected"]
+    return sorted(
+        found.values(), key=lambda fate: (-fate.approved - fate.rejected, fate.maker.engine, fate.maker.model)
+    )
+
+
+def decided_without_draft(days: int) -> int:
+    """Texts that a person wrote from nothing."""
+    since = timezone.now() - timedelta(days=days)
+    return CaptionVersion.objects.filter(
+        kind=CaptionVersion.Kind.FINAL, created_at__gte=since, edit_distance=None
+    ).count()
+
+
+def _approvals(since: datetime) -> Iterable[dict[str, Any]]:
+    measured = CaptionVersion.objects.filter(
+        kind=CaptionVersion.Kind.FINAL, created_at__gte=since, based_on__isnull=False, edit_distance__isnull=False
+    )
+    longer = Greatest(Length("text"), Length("based_on__text"))
+    rows: Iterable[dict[str, Any]] = (
+        measured.annotate(longer=longer)
+        .values(*(f"based_on__{name}" for name in _MAKER))
+        .annotate(
+            approved=Count("pk"),
+            distance=Avg("edit_distance"),
+            timed=Count("seconds"),
+            took=Avg("seconds"),
+            **{change.value: Count("pk", filter=_within(change)) for change in Change},
+        )
+        .order_by()
+    )
+    return rows
+
+
+def _within(change: Change) -> Q:
+    shares = [share for share, _label in CHANGES.values()]
+    number = list(CHANGES).index(change)
+    if number == 0:
+        return Q(edit_distance=0)
+    above = Q(edit_distance__gt=shares[number - 1] * F("longer"))
+    return above if number == len(shares) - 1 else above & Q(edit_distance__lte=shares[number] * F("longer"))
+
+
+def _rejections(since: datetime) -> Iterable[dict[str, Any]]:
+    """The latest drafts of the pictures that were rejected and still are."""
+    drafts = CaptionVersion.objects.filter(kind=CaptionVersion.Kind.GENERATED)
+    latest = drafts.filter(image=OuterRef("image")).order_by().values("image").annotate(last=Max("pk")).values("last")
+    rejected = drafts.filter(
+        image__status=Image.Status.REJECTED, image__reviewed_at__gte=since, image__is_decorative=False
+    )
+    latest_rejected = rejected.filter(pk=Subquery(latest))
+    rows: Iterable[dict[str, Any]] = latest_rejected.values(*_MAKER).annotate(rejected=Count("pk")).order_by()
+    return rows
+
+
+def _maker(row: dict[str, Any], prefix: str = "") -> Maker:
+    return Maker(*(row[prefix + name] for name in _MAKER))
+
+
+@dataclass(frozen=True)
+class Group:
+    """The fates of all makers that are alike in one respect, for a chart."""
+
+    name: str
+    approved: int
+    rejected: int
+    changed: dict[Change, int]
+
+
+def grouped(fates: Iterable[Fate], by: Callable[[Maker], str]) -> list[Group]:
+    """Added up by `by`, the group with most decisions first."""
+    names: dict[str, list[Fate]] = {}
+    for fate in fates:
+        names.setdefault(by(fate.maker), []).append(fate)
+    groups = [
+        Group(
+            name,
+            approved=sum(fate.approved for fate in own),
+            rejected=sum(fate.rejected for fate in own),
+            changed={change: sum(fate.changed.get(change, 0) for fate in own) for change in Change},
+        )
+        for name, own in names.items()
+    ]
+    return sorted(groups, key=lambda group: (-group.approved - group.rejected, group.name))

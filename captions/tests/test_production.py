@@ -1,0 +1,124 @@
+"""What the staff page says of drafts, from decisions that are stored."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.roles import Role
+from accounts.tests.people import make_user
+from captions import measuring, production
+from captions.models import CaptionVersion, Image
+from captions.production import Change, Maker
+from captions.tests.rows import make_connection, make_image, make_post
+from platforms.models import PlatformConnection
+
+pytestmark = pytest.mark.django_db
+BASIC = Maker("basic", "basic-1", "", "en")
+
+
+def decided(text: str, *, draft: str = "A cat on a sofa.", seconds: float | None = 12.0, days_ago: int = 0) -> None:
+    """A picture that was approved with `text`."""
+    post = make_post(connection())
+    image = make_image(post, draft=draft, status=Image.Status.APPROVED, final_caption=text)
+    version = image.versions.get()
+    CaptionVersion.objects.create(
+        image=image,
+        kind=CaptionVersion.Kind.FINAL,
+        text=text,
+        based_on=version,
+        edit_distance=measuring.edit_distance(draft, text),
+        seconds=seconds,
+        created_at=timezone.now() - timedelta(days=days_ago),
+    )
+
+
+def connection() -> PlatformConnection:
+    return PlatformConnection.objects.first() or make_connection(make_user("owner"))
+
+
+def test_decisions_are_counted_by_how_much_of_the_draft_they_kept() -> None:
+    decided("A cat on a sofa.", seconds=10.0)
+    decided("A cat on a sofa!", seconds=20.0)
+    decided("A black cat on a red sofa.", seconds=None)
+    decided("Chart: sales of tea by month, highest in May.")
+    (fate,) = production.fates(30)
+    assert fate.maker == BASIC
+    assert fate.changed == {Change.NONE: 1, Change.LITTLE: 1, Change.SOME: 1, Change.MUCH: 1}
+    assert (fate.approved, fate.rejected, fate.unchanged_share) == (4, 0, 0.25)
+    assert fate.timed == 3
+    assert fate.seconds == pytest.approx(14.0)
+
+
+def test_a_rejected_draft_counts_against_what_made_it() -> None:
+    decided("A cat on a sofa.")
+    make_image(make_post(connection()), status=Image.Status.REJECTED, reviewed_at=timezone.now())
+    post = make_post(connection())
+    make_image(post, status=Image.Status.REJECTED, reviewed_at=timezone.now(), is_decorative=True)
+    (fate,) = production.fates(30)
+    assert (fate.approved, fate.rejected, fate.unchanged_share) == (1, 1, 0.5)
+
+
+def test_only_the_latest_draft_of_a_rejected_picture_counts() -> None:
+    image = make_image(make_post(connection()), status=Image.Status.REJECTED, reviewed_at=timezone.now())
+    CaptionVersion.objects.create(
+        image=image, kind=CaptionVersion.Kind.GENERATED, text="A dog.", engine="ollama", model="m", language="en"
+    )
+    assert [(fate.maker.engine, fate.rejected) for fate in production.fates(30)] == [("ollama", 1)]
+
+
+def test_what_was_decided_before_the_period_is_left_out() -> None:
+    decided("A cat on a sofa.", days_ago=31)
+    assert production.fates(30) == []
+    assert len(production.fates(90)) == 1
+
+
+def test_makers_are_added_up_by_what_they_share() -> None:
+    decided("A cat on a sofa.")
+    image = make_image(make_post(connection()), status=Image.Status.REJECTED, reviewed_at=timezone.now())
+    CaptionVersion.objects.create(
+        image=image,
+        kind=CaptionVersion.Kind.GENERATED,
+        text="Ein Hund.",
+        engine="basic",
+        model="basic-1",
+        language="de",
+    )
+    fates = production.fates(30)
+    assert [group.name for group in production.grouped(fates, lambda maker: maker.engine)] == ["basic"]
+    assert [group.name for group in production.grouped(fates, lambda maker: maker.language)] == ["de", "en"]
+
+
+def test_the_page_says_all_figures_in_words(client: Client) -> None:
+    decided("A cat on a sofa.")
+    decided("Chart: sales of tea by month, highest in May.")
+    client.force_login(make_user("staff", role=Role.MODERATOR))
+    page = client.get(reverse("captions:figures")).content.decode()
+    assert "basic: basic-1" in page
+    assert "Unchanged: 1" in page
+    assert "More: 1" in page
+    assert "50 %" in page
+
+
+def test_a_period_without_decisions_says_so_and_no_figure(client: Client) -> None:
+    client.force_login(make_user("staff", role=Role.MODERATOR))
+    page = client.get(reverse("captions:figures"), {"days": "7"}).content.decode()
+    assert "No draft was decided on in this period." in page
+    assert "<svg" not in page.partition("<main")[2]
+
+
+@pytest.mark.parametrize("asked", ["", "8", "-1", "10000", "x"])
+def test_a_period_that_is_not_offered_becomes_the_usual_one(client: Client, asked: str) -> None:
+    client.force_login(make_user("staff", role=Role.MODERATOR))
+    assert client.get(reverse("captions:figures"), {"days": asked}).context["days"] == 30
+
+
+@pytest.mark.parametrize(
+    ("minutes", "seconds"), [(1, 60.0), (30, 1800.0), (31, None), (-1, None), (None, None)], ids=str
+)
+def test_only_a_time_that_can_mean_work_is_kept(minutes: int | None, seconds: float | None) -> None:
+    decided_at = timezone.now()
+    opened = None if minutes is None else decided_at - timedelta(minutes=minutes)
+    assert measuring.measure(None, "A cat.", opened, decided_at).seconds == seconds
