@@ -5,14 +5,15 @@ A missing or malformed value raises `ImproperlyConfigured` with what to do about
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from processing import engine_names
+from processing import engine_names, engine_settings
 from vedfolnir.lib.outbound import AllowList, OutboundRefused
 from vedfolnir.lib.outbound.urls import parse_url
 
@@ -22,6 +23,8 @@ MAKE_SECRET = 'python -c "import secrets; print(secrets.token_urlsafe(50))"'  # 
 LEAST_SECRET = 32  # characters
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 DAY = 24 * 3600
+
+Parsed = TypeVar("Parsed")
 
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_+/-]{43}=")
 _LINE_OF_FILE = re.compile(r"\s*(?:#.*)?|(?:export )?[A-Za-z_0-9]+=.*")  # what environ.Env.read_env understands
@@ -174,6 +177,28 @@ def ollama_url() -> str:
             f"OLLAMA_URL is not the address of a server: {error.reason} Use one such as http://127.0.0.1:11434."
         ) from error
     return value
+
+
+def engine_places() -> dict[str, int]:
+    """ENGINE_PLACES: how many calls each engine is sent at once, by its name."""
+    return _parsed("ENGINE_PLACES", engine_settings.parse_places)
+
+
+def engine_prices() -> engine_settings.Prices:
+    """ENGINE_PRICES: what the engines charge, by "engine" or "engine:model"."""
+    return _parsed("ENGINE_PRICES", engine_settings.parse_prices)
+
+
+def engine_currency() -> str:
+    return _parsed("ENGINE_CURRENCY", engine_settings.parse_currency, default="USD")
+
+
+def _parsed(name: str, parse: Callable[[str], Parsed], default: str = "") -> Parsed:
+    value = text(name) or default
+    try:
+        return parse(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is {value!r}. {error}") from error
 
 
 def outbound_allow() -> tuple[str, ...]:

@@ -198,6 +198,10 @@ OUTBOUND_ALLOW = env.outbound_allow()
 CAPTION_ENGINE = env.caption_engine()
 OLLAMA_URL = env.ollama_url()
 OLLAMA_MODEL = env.text("OLLAMA_MODEL")
+ENGINE_PLACES = env.engine_places()
+ENGINE_PRICES = env.engine_prices()
+ENGINE_CURRENCY = env.engine_currency()
+CANDIDATES_FOR_DOUBTFUL = env.number("CANDIDATES_FOR_DOUBTFUL", default=0, most=2)
 
 # --- work: the database is the truth, a message is a doorbell (docs/architecture.md) ----------------------------------
 

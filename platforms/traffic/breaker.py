@@ -1,10 +1,11 @@
-"""Whether an instance answers at all: the circuit breaker of one host, as functions of its state.
+"""Whether an instance answers at all: the circuit breaker of one host (or engine), as functions of its state.
 
 State: `failures` in a row, `since` (of the first of them), `open_until`, `probe` ([ticket, until], who tries while it
 is half open), `paused` (the server itself said until when, by 503 and Retry-After). Moments are seconds of the epoch.
 An empty state is a host that answers.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 State = dict[str, Any]
@@ -15,44 +16,57 @@ PROBE = 60.0  # seconds that a probe may take, more than the total time of a req
 KEPT = 3600.0  # seconds after which old failures are forgotten
 
 
-def is_open(state: State) -> bool:
+@dataclass(frozen=True)
+class Temper:
+    """When a host is taken for dead, and for how long it is left alone then; times in seconds."""
+
+    trips: int = TRIPS
+    pause: float = OPEN  # the shortest
+    longest: float = OPEN  # up to which pauses grow: each is about as long as the host has not answered so far
+    probe: float = PROBE
+
+
+HOST = Temper()
+
+
+def is_open(state: State, temper: Temper = HOST) -> bool:
     """Whether the host is taken for dead; a probe may be due all the same."""
-    return int(state.get("failures", 0)) >= TRIPS
+    return int(state.get("failures", 0)) >= temper.trips
 
 
-def enter(state: State, now: float, ticket: str, *, person: bool) -> tuple[State, float]:
+def enter(state: State, now: float, ticket: str, *, person: bool = False, temper: Temper = HOST) -> tuple[State, float]:
     """The state with this request in it, and the seconds that it must wait instead; 0: it may go.
 
     A person's request always goes: it is the probe.
     """
-    wait = 0.0 if person else wait_of(state, now)
-    if wait or not is_open(state):
+    wait = 0.0 if person else wait_of(state, now, temper)
+    if wait or not is_open(state, temper):
         return state, wait
-    return {**state, "probe": [ticket, now + PROBE]}, 0.0
+    return {**state, "probe": [ticket, now + temper.probe]}, 0.0
 
 
-def wait_of(state: State, now: float) -> float:
+def wait_of(state: State, now: float, temper: Temper = HOST) -> float:
     """Seconds until a request may be tried; 0: now."""
     until = float(state.get("paused", 0.0))
-    if is_open(state):
+    if is_open(state, temper):
         until = max(until, state.get("open_until", 0.0), state.get("probe", ["", 0.0])[1])
     return max(0.0, until - now)
 
 
-def failed(state: State, now: float, ticket: str) -> State:
+def failed(state: State, now: float, ticket: str, temper: Temper = HOST) -> State:
     """No answer, or one that only a dead instance gives. What was under way when it opened changes nothing."""
     is_probe = state.get("probe", [""])[0] == ticket
-    if is_open(state) and not is_probe and float(state.get("open_until", 0.0)) > now:
+    if is_open(state, temper) and not is_probe and float(state.get("open_until", 0.0)) > now:
         return state
     changed: State = {**state, "failures": int(state.get("failures", 0)) + 1, "since": state.get("since", now)}
     if is_probe:
         del changed["probe"]
-    if is_open(changed):
-        changed["open_until"] = now + OPEN
+    if is_open(changed, temper):
+        changed["open_until"] = now + min(max(temper.pause, now - float(changed["since"])), temper.longest)
     return changed
 
 
-def answered(state: State, now: float, *, person: bool) -> State:
+def answered(state: State, now: float, *, person: bool = False) -> State:
     """The instance lives. A request of a person also ends the pause that it had asked for."""
     paused = 0.0 if person else float(state.get("paused", 0.0))
     return {"paused": paused} if paused > now else {}
