@@ -181,20 +181,19 @@ def ollama_url() -> str:
 
 def engine_places() -> dict[str, int]:
     """ENGINE_PLACES: how many calls each engine is sent at once, by its name."""
-    return _parsed("ENGINE_PLACES", engine_settings.parse_places)
+    return _parsed("ENGINE_PLACES", text("ENGINE_PLACES"), engine_settings.parse_places)
 
 
 def engine_prices() -> engine_settings.Prices:
     """ENGINE_PRICES: what the engines charge, by "engine" or "engine:model"."""
-    return _parsed("ENGINE_PRICES", engine_settings.parse_prices)
+    return _parsed("ENGINE_PRICES", text("ENGINE_PRICES"), engine_settings.parse_prices)
 
 
 def engine_currency() -> str:
-    return _parsed("ENGINE_CURRENCY", engine_settings.parse_currency, default="USD")
+    return _parsed("ENGINE_CURRENCY", text("ENGINE_CURRENCY") or "USD", engine_settings.parse_currency)
 
 
-def _parsed(name: str, parse: Callable[[str], Parsed], default: str = "") -> Parsed:
-    value = text(name) or default
+def _parsed(name: str, value: str, parse: Callable[[str], Parsed]) -> Parsed:
     try:
         return parse(value)
     except ValueError as error:
