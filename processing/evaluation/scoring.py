@@ -43,9 +43,7 @@ class Outcome:
         """Edit distance to the nearest reference, as a share of the longer text: 0 is equal, 1 nothing in common."""
         if self.failure:
             return None
-        return min(
-            edit_distance(self.text, one) / max(len(self.text), len(one), 1) for one in self.example.references
-        )
+        return min(edit_distance(self.text, one) / max(len(self.text), len(one), 1) for one in self.example.references)
 
     def as_json(self) -> dict[str, Any]:
         if self.failure:
@@ -107,7 +105,9 @@ class Report:
             "seconds a picture, slowest": _rounded(max((one.seconds for one in done), default=None)),
             "tokens in a picture": _mean([one.tokens_in for one in done], 1),
             "tokens out a picture": _mean([one.tokens_out for one in done], 1),
-            "cost a picture": str(round(sum(known, Decimal(0)) / len(known), 6)) if known and None not in costs else None,
+            "cost a picture": str(round(sum(known, Decimal(0)) / len(known), 6))
+            if known and None not in costs
+            else None,
         }
 
     def as_json(self) -> dict[str, Any]:
