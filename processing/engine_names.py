@@ -1,7 +1,7 @@
 """The names of the caption engines, for those who only name them: importing the engines themselves is slow."""
 
 AUTO = "auto"
-NAMES = ("basic", "ollama")  # a test holds it equal to what processing.engines can build
+NAMES = ("basic", "ollama", "openai", "transformers")  # a test holds it equal to what processing.engines can build
 KNOWN = ", ".join((AUTO, *NAMES))
 
 

@@ -17,6 +17,7 @@ from processing.engines.base import (
 )
 from processing.engines.basic import BasicEngine
 from processing.engines.ollama import OllamaEngine
+from processing.engines.openai import OpenAIEngine
 from processing.preparation import PreparedImage
 
 __all__ = [
@@ -36,9 +37,18 @@ __all__ = [
     "engine_names",
 ]
 
+
+def _transformers(config: EngineConfig) -> Engine:
+    from processing.engines.local import TransformersEngine
+
+    return TransformersEngine(config)
+
+
 _ENGINES: dict[str, Callable[[EngineConfig], Engine]] = {
     "basic": lambda config: BasicEngine(),
     "ollama": OllamaEngine,
+    "openai": OpenAIEngine,
+    "transformers": _transformers,
 }
 
 
@@ -103,8 +113,9 @@ def build_engine(name: str, config: EngineConfig) -> Engine:
 def engine_chain(config: EngineConfig) -> Chain:
     """Build `config.chain`. Raises ValueError for an unknown name, an empty chain, and "auto" among others.
 
-    "auto" asks Ollama now: if it answers and has a model that sees, it is the chain, else `basic` is. Build the chain
-    anew from time to time, so that an Ollama that came or went is noticed.
+    "auto" looks at Ollama now: if it answers and has a model that sees, it is the chain, else `basic` is. No picture is
+    described for that, since a model may take minutes to load. Build the chain anew from time to time, so that an
+    Ollama that came or went is noticed.
     """
     names = parse_chain(config.chain)
     if names == [AUTO]:
@@ -113,9 +124,9 @@ def engine_chain(config: EngineConfig) -> Chain:
 
 
 def _auto_chain(config: EngineConfig) -> Chain:
-    ollama = build_engine("ollama", config)
+    ollama = OllamaEngine(config)
     try:
-        ollama.health()
+        ollama.find_model()
     except EngineError as error:
         return Chain((build_engine("basic", config),), reason=f"Using the basic engine. {error.reason}")
     return Chain((ollama,))
