@@ -255,6 +255,7 @@ def _facts(identity: Identity) -> dict[str, Any]:
         "software": identity.instance.software,
         "software_version": identity.instance.version,
         "alt_text_limit": identity.instance.alt_text_limit,
+        "language": identity.account.language,
         "detected_at": timezone.now(),
         "last_used": timezone.now(),
     }

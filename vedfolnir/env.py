@@ -13,7 +13,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from processing import engine_names, engine_settings
+from captions import language_codes
+from processing import engine_models, engine_names, engine_settings
 from vedfolnir.lib.outbound import AllowList, OutboundRefused
 from vedfolnir.lib.outbound.urls import parse_url
 
@@ -169,6 +170,15 @@ def caption_engine() -> str:
 
 
 def ollama_url() -> str:
+def caption_language() -> str:
+    """CAPTION_LANGUAGE: what alt texts are written in where nothing else says."""
+    value = text("CAPTION_LANGUAGE") or "en"
+    code = language_codes.normal(value)
+    if not language_codes.is_known(code):
+        raise ImproperlyConfigured(f"CAPTION_LANGUAGE is {value!r}. Use the code of a language, such as en or pt-br.")
+    return code
+
+
     value = text("OLLAMA_URL") or "http://127.0.0.1:11434"
     try:
         parse_url(value)

@@ -196,6 +196,7 @@ if BEHIND_PROXY:
 
 OUTBOUND_ALLOW = env.outbound_allow()
 CAPTION_ENGINE = env.caption_engine()
+CAPTION_LANGUAGE = env.caption_language()
 OLLAMA_URL = env.ollama_url()
 OLLAMA_MODEL = env.text("OLLAMA_MODEL")
 ENGINE_PLACES = env.engine_places()

@@ -45,6 +45,7 @@ class Account:
     username: str  # without the host
     url: str
     display_name: str = ""
+    language: str = ""  # that the account posts in by its own settings, as the server writes it; empty if it does not
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from vedfolnir.lib.text import clean_line
 
 LONGEST_EDITED_AT = 40  # characters, the columns' length; it is compared, so it cannot be cut
 MOST_ATTACHMENTS = 1000
+LONGEST_LANGUAGE = 20  # characters, the column's length
 LONGEST_URL = 500  # characters of an address that people follow
 
 # NUL does not fit into PostgreSQL's text, half a surrogate pair into nobody's UTF-8.
@@ -120,7 +121,19 @@ def account(data: Any) -> Account:
     if not username:
         raise fields.odd("username")
     url = followable(fields.get("url"))
-    return Account(id=fields.id(), username=username, url=url, display_name=fields.line("display_name", 200))
+    return Account(
+        id=fields.id(),
+        username=username,
+        url=url,
+        display_name=fields.line("display_name", 200),
+        language=_language_of_posts(fields),
+    )
+
+
+def _language_of_posts(account: Fields) -> str:
+    """`source.language` of CredentialAccount: a code, null, or nothing; Takahē says "unk" of everybody."""
+    language = account.at("source", "language")
+    return clean_line(language, LONGEST_LANGUAGE) if isinstance(language, str) else ""
 
 
 def status(data: Any) -> Status:

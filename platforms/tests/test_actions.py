@@ -54,6 +54,7 @@ class TestConnecting:
         assert (connection.user, connection.name, connection.username) == (alice, "My account", "demo")
         assert (connection.platform_type, connection.software) == ("mastodon", "mastodon")
         assert (connection.account_id, connection.alt_text_limit) == (server.account_id, 1500)
+        assert connection.language == "en"  # of the account's settings on the server
         assert connection.access_token == server.token
         assert audited("platform_connected")[0]["account"] == connection.address
 
@@ -246,7 +247,13 @@ class TestRenamedAccounts:
 class TestTesting:
     def test_it_refreshes_what_is_known_of_the_server(self, server: SandboxHandle) -> None:
         alice = make_user()
-        stale = {"software": "pixelfed", "software_version": "0", "platform_type": "unknown", "alt_text_limit": None}
+        stale = {
+            "software": "pixelfed",
+            "software_version": "0",
+            "platform_type": "unknown",
+            "alt_text_limit": None,
+            "language": "",
+        }
         connection = make_connection(alice, server, **stale)
         found = actions.test_connection(connection, alice)
         assert found.account.username == "demo"

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 FORGOTTEN = (
     "ALLOWED_HOSTS",
     "BEHIND_PROXY",
+    "CAPTION_LANGUAGE",
     "CSRF_TRUSTED_ORIGINS",
     "DATABASE_URL_FILE",
     "LEASE_SECONDS",

@@ -41,6 +41,7 @@ def read_settings() -> dict[str, Any]:
         ("CAPTION_ENGINE", "ollama,nonsense", "no caption engine “nonsense”"),
         ("CAPTION_ENGINE", "auto,basic", "“auto” chooses by itself"),
         ("CAPTION_ENGINE", ",", "No caption engine is named. Known are: auto, basic, ollama."),
+        ("CAPTION_LANGUAGE", "German", "CAPTION_LANGUAGE is 'German'. Use the code of a language"),
         ("OLLAMA_URL", "localhost:11434", "OLLAMA_URL .* Use one such as http://127.0.0.1:11434"),
         ("OLLAMA_URL", "ftp://localhost", "Only addresses that begin with https:// or http://"),
         ("OLLAMA_URL", "http://localhost:x", "OLLAMA_URL .* port"),
