@@ -169,7 +169,6 @@ def caption_engine() -> str:
     return value
 
 
-def ollama_url() -> str:
 def caption_language() -> str:
     """CAPTION_LANGUAGE: what alt texts are written in where nothing else says."""
     value = text("CAPTION_LANGUAGE") or "en"
@@ -179,6 +178,7 @@ def caption_language() -> str:
     return code
 
 
+def ollama_url() -> str:
     value = text("OLLAMA_URL") or "http://127.0.0.1:11434"
     try:
         parse_url(value)
