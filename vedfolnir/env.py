@@ -27,6 +27,7 @@ DAY = 24 * 3600
 
 Parsed = TypeVar("Parsed")
 
+_BASE_URL_LIKE = "Use one such as https://api.openai.com/v1 or http://127.0.0.1:8000/v1."
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_+/-]{43}=")
 _LINE_OF_FILE = re.compile(r"\s*(?:#.*)?|(?:export )?[A-Za-z_0-9]+=.*")  # what environ.Env.read_env understands
 
@@ -185,6 +186,64 @@ def ollama_url() -> str:
     except OutboundRefused as error:
         raise ImproperlyConfigured(
             f"OLLAMA_URL is not the address of a server: {error.reason} Use one such as http://127.0.0.1:11434."
+        ) from error
+    return value
+
+
+def openai_base_url(chain: str, model: str) -> str:
+    """OPENAI_BASE_URL without a slash at its end, and with /v1 where it has no path; "" if it is not set."""
+    value = text("OPENAI_BASE_URL").rstrip("/")
+    if not value:
+        if "openai" in engine_names.parse_chain(chain):
+            raise ImproperlyConfigured(
+                f"CAPTION_ENGINE names openai, but OPENAI_BASE_URL, where pictures go, is not set. {_BASE_URL_LIKE}"
+            )
+        return ""
+    try:
+        target = parse_url(value)
+    except OutboundRefused as error:
+        raise ImproperlyConfigured(
+            f"OPENAI_BASE_URL is not the address of a server: {error.reason} {_BASE_URL_LIKE}"
+        ) from error
+    if "?" in target.path or "#" in value or target.path.endswith(("/chat/completions", "/models")):
+        raise ImproperlyConfigured(f"OPENAI_BASE_URL must end before the name of a call. {_BASE_URL_LIKE}")
+    if target.host == "api.openai.com" and not model:
+        raise ImproperlyConfigured(
+            "OPENAI_BASE_URL is OpenAI itself, which has models of all kinds and prices. Name the one to use as "
+            "OPENAI_MODEL."
+        )
+    return f"{value}/v1" if target.path == "/" else value
+
+
+def openai_api_key() -> str:
+    """OPENAI_API_KEY; "" for servers that ask for none."""
+    key = text("OPENAI_API_KEY")
+    if not all("!" <= character <= "~" for character in key):
+        raise ImproperlyConfigured(  # not quoted
+            "OPENAI_API_KEY contains blanks, line breaks or letters that no key has. Copy it once more."
+        )
+    return key
+
+
+def transformers_model() -> str:
+    """TRANSFORMERS_MODEL: a model at a revision, or a folder; empty for the machine's default."""
+    value = text("TRANSFORMERS_MODEL")
+    try:
+        if value:
+            engine_models.parse_model(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"TRANSFORMERS_MODEL is set wrongly. {error}") from error
+    return value
+
+
+def hub_url() -> str:
+    """HF_ENDPOINT: where models are fetched from; the variable is the one that the hub's own tools read."""
+    value = text("HF_ENDPOINT") or "https://huggingface.co"
+    try:
+        parse_url(value)
+    except OutboundRefused as error:
+        raise ImproperlyConfigured(
+            f"HF_ENDPOINT is not the address of a server: {error.reason} Use one such as https://huggingface.co."
         ) from error
     return value
 

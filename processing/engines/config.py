@@ -6,9 +6,15 @@ from processing.engines.base import EngineConfig
 
 
 def engine_config() -> EngineConfig:
-    """Read CAPTION_ENGINE, OLLAMA_URL and OLLAMA_MODEL."""
+    """Read CAPTION_ENGINE, CAPTION_STRUCTURED, OLLAMA_*, OPENAI_*, TRANSFORMERS_MODEL and MODEL_FOLDER."""
     return EngineConfig(
         chain=settings.CAPTION_ENGINE,
         ollama_url=settings.OLLAMA_URL,
         ollama_model=settings.OLLAMA_MODEL,
+        openai_url=settings.OPENAI_BASE_URL,
+        openai_key=settings.OPENAI_API_KEY,
+        openai_model=settings.OPENAI_MODEL,
+        structured=settings.CAPTION_STRUCTURED,
+        transformers_model=settings.TRANSFORMERS_MODEL,
+        model_folder=str(settings.MODEL_FOLDER),
     )
