@@ -39,10 +39,14 @@ class HubModel:
         """Where it lies below the folder of all models, or would lie."""
         return models / self.repository.replace("/", "--") / self.revision
 
+    def is_complete(self, models: Path) -> bool:
+        """Whether all of it was fetched and checked."""
+        return (self.folder(models) / COMPLETE).is_file()
+
     def require(self, models: Path) -> Path:
         """The folder with all its files. Raises ModelMissing, which says how to fetch it."""
         folder = self.folder(models)
-        if not (folder / COMPLETE).is_file():
+        if not self.is_complete(models):
             raise ModelMissing(
                 f"The model {self.label} was not fetched yet. Fetch it with: manage.py fetch_model "
                 f"--model {self.pinned}"
