@@ -16,18 +16,20 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from captions import checks
+from captions import checks, drafts
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, publishable_images, settle_waiting_publications
 from platforms.models import PlatformConnection
 from platforms.speaking import why_not_kept
 from vedfolnir.lib.deadlocks import again_after_deadlock
-from vedfolnir.lib.text import clean_alt_text
+from vedfolnir.lib.text import clean_alt_text, clean_line
 
 DEFAULT_LIMIT = 1500  # code points: Mastodon's default, where a server does not say
 # Of everything that the checks call a blocker: what counts as no alt text everywhere here (blank, emoji or punctuation
 # alone), and what the server would not take. The rest is for the person to judge.
 REFUSED_CODES = frozenset({"empty", "over-limit", "not-kept"})
+INSTRUCTION_MOST = 500  # characters
+CANDIDATES_MOST = 3  # beside the draft
 NO_VERSION = 0  # what a page saw of an image without any text
 
 
@@ -57,6 +59,10 @@ class TextRefused(DecisionRefused):
     def __init__(self, findings: Sequence[checks.Finding]) -> None:
         super().__init__(" ".join(str(finding.message) for finding in findings))
         self.findings = findings
+
+
+class InstructionRefused(DecisionRefused):
+    """No engine can be asked that way: the instruction is too long, or too many drafts are wanted at once."""
 
 
 class NotAllowed(DecisionRefused):
@@ -176,6 +182,7 @@ def _reopen(image_id: int, user: User) -> None:
         "reviewed_at": None,
         "reviewed_caption": image.final_caption or image.reviewed_caption,
         "final_caption": None,
+        "processing_error": None,
         "next_attempt_at": None,
         "claimed_by": None,
         "claimed_until": None,
@@ -267,19 +274,57 @@ def requeue(image: Image, *, user: User) -> None:
 
 
 @transaction.atomic
-def _requeue(image_id: int, user: User) -> None:
+def _requeue(image_id: int, user: User, instruction: str = "") -> None:
     image = _locked(image_id, user)
+    now = timezone.now()
     again: dict[str, Any] = {
         "status": Image.Status.PENDING,
         "captioned_at": None,
         "failures": 0,
         "processing_error": None,
+        "next_attempt_at": now,
+        "regenerate_asked_at": now,
+        "regenerate_asked_by": user,
+        "regenerate_instruction": instruction,
     }
-    failed = Image.objects.filter(pk=image.pk, status=Image.Status.ERROR)
-    if not failed.update(next_attempt_at=timezone.now(), **again):
+    if not Image.objects.filter(pk=image.pk, status=Image.Status.ERROR).update(**again):
         raise AlreadyDecided(_("This picture is not in error any more."))
     release_claim(image, user)  # somebody else's stays: their next decision is told that a draft came between
     audit.record("draft_requested", actor=user, entity=image, post=image.post_id)
+
+
+def ask_again_for_draft(image: Image, *, user: User, instruction: str = "", candidates: int = 0) -> None:
+    """Ask for a new draft, or with `candidates` for so many beside it; the draft that is there stays until then.
+
+    It can be decided meanwhile; then no new draft is made any more. An image in error is drafted once more. The row is
+    all that is needed: the sweep finds it, and what a person waits for goes first.
+
+    Raises NotAllowed, AlreadyDecided, InstructionRefused.
+    """
+    instruction = clean_line(instruction)
+    if len(instruction) > INSTRUCTION_MOST:
+        raise InstructionRefused(_("An instruction has at most %(count)d characters.") % {"count": INSTRUCTION_MOST})
+    if not 0 <= candidates <= CANDIDATES_MOST:
+        raise InstructionRefused(_("At most %(count)d more drafts can be made at once.") % {"count": CANDIDATES_MOST})
+    again_after_deadlock(lambda: _ask_again(image.pk, user, instruction, candidates))
+
+
+@transaction.atomic
+def _ask_again(image_id: int, user: User, instruction: str, candidates: int) -> None:
+    image = _locked(image_id, user)
+    if image.status == Image.Status.ERROR:
+        _requeue(image_id, user, instruction)
+        return
+    if not drafts.ask_for_new_draft(image, user, instruction=instruction, candidates=candidates):
+        raise AlreadyDecided(_("This picture does not await review any more."))
+    audit.record(
+        "new_draft_requested",
+        actor=user,
+        entity=image,
+        post=image.post_id,
+        instruction=instruction,
+        candidates=candidates,
+    )
 
 
 def _locked(image_id: int, user: User) -> Image:
@@ -297,7 +342,7 @@ def _locked(image_id: int, user: User) -> Image:
 def _require_latest(image: Image, seen: CaptionVersion | int | None) -> None:
     if seen is None:
         return
-    latest = image.versions.order_by("-pk").first()
+    latest = image.latest_version()
     seen_id = seen if isinstance(seen, int) else seen.pk
     is_open = image.status in {Image.Status.PENDING, Image.Status.ERROR}
     if is_open and seen_id != (latest.pk if latest else NO_VERSION):
@@ -307,13 +352,25 @@ def _require_latest(image: Image, seen: CaptionVersion | int | None) -> None:
 def _decide(image: Image, status: str, **values: object) -> None:
     """Raises AlreadyDecided when the image cannot be decided (any more).
 
-    `attempts` is the same as long as no worker took the image since it was read: so no draft that nobody saw is passed.
+    `captioned_at` is the same as long as no draft was recorded since the image was read: so none that nobody saw is
+    passed. A draft that is being made loses: its request is over with the decision.
     """
-    undecided = Image.objects.decidable_now().filter(pk=image.pk, attempts=image.attempts)
-    closed = {"reviewed_at": timezone.now(), "claimed_by": None, "claimed_until": None, "status": status}
+    undecided = Image.objects.decidable_now().filter(pk=image.pk, captioned_at=image.captioned_at)
+    closed = {
+        "reviewed_at": timezone.now(),
+        "claimed_by": None,
+        "claimed_until": None,
+        "status": status,
+        "regenerate_instruction": "",
+        **drafts.NOT_ASKED_FOR,
+    }
     if undecided.update(**closed, **values):
         return
-    image.refresh_from_db(fields=["status"])  # whoever asks for drafts does not take the post's lock
+    image.refresh_from_db(fields=["status", "captioned_at"])  # whoever asks for drafts does not take the post's lock
+    if image.status == Image.Status.PENDING and image.captioned_at is not None:
+        raise TextChanged(
+            _("The text was changed while you worked on it. Both are shown below."), image.latest_version()
+        )
     if image.status == Image.Status.PENDING:
         raise AlreadyDecided(_("A new draft of this picture is being made. Look again in a moment."))
     raise AlreadyDecided(

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
+from captions.drafts import NOT_ASKED_FOR
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, lock_posts, settle_waiting_publications
 from platforms.clients.base import Attachment, Status
@@ -299,6 +300,7 @@ def _review_again(image: Image, post: Post, index: int, attachment: Attachment) 
         "reviewed_at": None,
         "reviewed_caption": image.final_caption,
         "final_caption": None,
+        "processing_error": None,
         "next_attempt_at": None,
     }
     values = {"post_id": post.pk, "attachment_index": index, **_addresses(attachment)}
@@ -321,7 +323,7 @@ def _close(image: Image, text: str) -> None:
         status=Image.Status.REJECTED,
         remote_alt_text=text,
         reviewer_notes=_("The picture has an alt text on the server now; nothing is left to do."),
-        next_attempt_at=None,
+        **NOT_ASKED_FOR,
         claimed_by=None,
         claimed_until=None,
     )

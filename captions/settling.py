@@ -32,6 +32,7 @@ def settle_waiting_publications(post_id: int) -> bool:
 def publishable_images(post_id: int) -> ImageQuerySet:
     """The approved images of the post, without those whose publication was undone: they are reviewed again first."""
     approved = Image.objects.filter(post=post_id, status=Image.Status.APPROVED, is_decorative=False)
-    latest = CaptionVersion.objects.filter(image=OuterRef("pk")).order_by("-pk").values("kind")[:1]
+    texts = CaptionVersion.objects.filter(image=OuterRef("pk")).exclude(kind=CaptionVersion.Kind.CANDIDATE)
+    latest = texts.order_by("-pk").values("kind")[:1]
     not_undone = Q(latest=None) | ~Q(latest=CaptionVersion.Kind.UNDONE)
     return approved.annotate(latest=Subquery(latest)).filter(not_undone)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,10 @@ ERRORS_KEPT = 50
 IDS_KEPT = 1000
 IDS_LONGEST = 500  # characters of a remote id that are shown
 
-_OPEN = Q(status=Image.Status.PENDING, captioned_at=None, next_attempt_at__isnull=False)
+_OPEN = Q(status=Image.Status.PENDING, next_attempt_at__isnull=False)  # as ImageQuerySet.asked_for has it
+_BY_PEOPLE = Q(regenerate_asked_by__isnull=False)  # not the task's to wait for
+# Was to be drafted again, and keeps the draft that it had.
+_KEPT = Q(status=Image.Status.PENDING, captioned_at__isnull=False, next_attempt_at=None, processing_error__isnull=False)
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,32 @@ class Figures:
 
 
 def figures(task_id: str) -> Figures:
-    counted = Image.objects.filter(batch_id=task_id).aggregate(
+    """Counted from ix_image_batch alone, but for the few that a person asked for meanwhile."""
+    images = Image.objects.filter(batch_id=task_id)
+    counted = images.aggregate(
         found=Count("pk"),
-        drafted=Count("pk", filter=Q(captioned_at__isnull=False)),
+        drafted=Count("pk", filter=Q(captioned_at__isnull=False) & ~_OPEN),
         failed=Count("pk", filter=Q(status=Image.Status.ERROR)),
         left=Count("pk", filter=_OPEN),
     )
+    by_people = images.filter(_OPEN & _BY_PEOPLE).aggregate(
+        all=Count("pk"), drafted=Count("pk", filter=Q(captioned_at__isnull=False))
+    )
+    counted["drafted"] += by_people["drafted"]
+    counted["left"] -= by_people["all"]
     return Figures(**counted)
+
+
+def final_figures(task_id: str) -> Figures:
+    """The same, with those that were to be drafted again in vain among the failed: read row by row, at the end."""
+    counted = figures(task_id)
+    kept = Image.objects.filter(_KEPT, batch_id=task_id).count()
+    return replace(counted, drafted=counted.drafted - kept, failed=counted.failed + kept)
 
 
 def has_open_images(task_id: str) -> bool:
     """Whether any image of the task is still to be drafted: one look at ix_image_batch."""
-    return Image.objects.filter(_OPEN, batch_id=task_id).exists()
+    return Image.objects.filter(_OPEN, ~_BY_PEOPLE, batch_id=task_id).exists()
 
 
 def in_hand_since(task_id: str, now: datetime) -> datetime | None:
@@ -73,9 +90,12 @@ def next_retry(task_id: str, now: datetime) -> Image | None:
 
 
 def errors(task_id: str, limit: int = ERRORS_KEPT) -> list[Image]:
-    """The images of a task that came to nothing, with their posts, latest first; then those that were withdrawn."""
+    """The images of a task that came to nothing, with their posts, latest first.
+
+    Then those that were withdrawn, or whose earlier draft stays because there is no new one.
+    """
     failed = Q(status=Image.Status.ERROR)
-    withdrawn = Q(status=Image.Status.PENDING, captioned_at=None, next_attempt_at=None, processing_error__isnull=False)
+    withdrawn = Q(status=Image.Status.PENDING, next_attempt_at=None, processing_error__isnull=False)
     found = Image.objects.filter(failed | withdrawn, batch_id=task_id).select_related("post")
     return list(found.order_by("status", "-pk")[:limit])  # "error" comes before "pending"
 
@@ -107,7 +127,7 @@ def unreadable_posts(task: CaptionGenerationTask) -> list[dict[str, str]]:
 
 def results(task: CaptionGenerationTask, counted: Figures, seconds: float) -> dict[str, Any]:
     """`results_json` of a task that has ended, by the documented names."""
-    drafted = Image.objects.filter(batch_id=task.pk, captioned_at__isnull=False).order_by("pk")
+    drafted = Image.objects.filter(~_OPEN, batch_id=task.pk, captioned_at__isnull=False).exclude(_KEPT).order_by("pk")
     scan = scan_results(task)
     return {
         "task_id": task.pk,

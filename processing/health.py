@@ -99,7 +99,7 @@ def _publications_move(now: datetime) -> bool:
 
 def _drafts_move(now: datetime) -> bool:
     """Drafts come, or a picture is in a worker's hands or waits for another attempt (an outage is the engine's)."""
-    taken = Image.objects.undrafted().filter(next_attempt_at__gt=now)
+    taken = Image.objects.asked_for().filter(next_attempt_at__gt=now)
     return taken.exists() or Image.objects.awaiting_review().filter(captioned_at__gte=now - DUE_LATE).exists()
 
 

@@ -22,6 +22,7 @@ from processing import backoff, leases
 from processing.figures import (
     Figures,
     figures,
+    final_figures,
     has_open_images,
     in_hand_since,
     next_retry,
@@ -235,7 +236,7 @@ def close(task: CaptionGenerationTask, still: TaskQuerySet, status: TaskStatus, 
     left = None if status == TaskStatus.COMPLETED else now
     if not still.update(status=status, completed_at=now, next_attempt_at=left, error_message=reason):
         return False
-    counted = figures(task.pk)
+    counted = final_figures(task.pk)
     outcome = results(task, counted, _seconds(task.started_at, now))
     came_of_it = _outcome(outcome["captions_generated"], outcome["errors_count"])
     logger.info("task %s: %s: %s", task.pk, status, came_of_it)

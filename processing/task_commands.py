@@ -12,7 +12,7 @@ from platforms.lookup import ConnectionNotFound, find_connection
 from platforms.models import PlatformConnection
 from platforms.speaking import client_for
 from processing import actions, scanning
-from processing.figures import errors, figures, unreadable_posts
+from processing.figures import errors, final_figures, unreadable_posts
 from processing.models import CaptionGenerationTask, TaskStatus
 from processing.task_settings import TaskSettings
 from processing.waiting import work_off
@@ -111,7 +111,7 @@ class TaskCommand(BaseCommand):
         if task.status != TaskStatus.COMPLETED:
             raise CommandError(f"{task.get_status_display()}: {task.error_message or task.current_step}")
         self.stdout.write(f"{results['posts_processed']} posts, {task.current_step}")
-        if failed := figures(task.pk).failed:
+        if failed := final_figures(task.pk).failed:
             raise CommandError(f"{failed} pictures came to nothing; the reasons stand above. requeue tries them again.")
 
     def _look(self, connection: PlatformConnection, max_posts: int | None) -> None:

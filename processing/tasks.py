@@ -2,10 +2,12 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
+from django.utils import timezone
 
 from captions.models import Image, Publication
 from platforms.actions import renew
@@ -46,7 +48,7 @@ def caption_images(ids: list[int]) -> None:
     until = time.monotonic() + BUDGET
     task_of = _wanted(ids)
     touched = set[str]()
-    for pk, task_id in task_of.items():
+    for pk, task_id in _with_what_people_wait_for(task_of):
         if outages.lasts():
             break
         if stopping.asked() or time.monotonic() > until:
@@ -58,6 +60,16 @@ def caption_images(ids: list[int]) -> None:
     if touched:
         # A message that found nothing to do rings for nothing, or such messages would go round for ever.
         sweeping.ring_images()
+
+
+def _with_what_people_wait_for(task_of: dict[int, str]) -> Iterator[tuple[int, str]]:
+    """Before each of the images those that a person has asked for meanwhile: nobody waits behind a whole account."""
+    resting = PlatformConnection.objects.filter(is_active=False)
+    for pk, task_id in task_of.items():
+        urgent = Image.objects.asked_by_people().filter(next_attempt_at__lte=timezone.now())
+        urgent = urgent.exclude(pk=pk).exclude(platform_connection__in=resting)
+        yield from list(urgent.order_by("next_attempt_at").values_list("pk", "batch_id")[: sweeping.CHUNK])
+        yield pk, task_id
 
 
 def _wanted(ids: list[int]) -> dict[int, str]:

@@ -16,7 +16,7 @@ from platforms import switching
 from platforms.models import PlatformConnection
 from processing import actions
 from processing.dashboard import cards, counts, decidable_ids
-from processing.figures import errors, figures, unreadable_posts
+from processing.figures import errors, final_figures, unreadable_posts
 from processing.models import CaptionGenerationTask
 from processing.progress import Progress, Seen
 from vedfolnir.lib.numbers import row_number
@@ -56,7 +56,7 @@ def task_detail(request: SignedInRequest, pk: str) -> HttpResponse:
     context = {
         "task": task,
         "progress": Progress.of(task),
-        "figures": figures(task.pk),
+        "figures": final_figures(task.pk),
         "errors": errors(task.pk, ERRORS_SHOWN),
         "unreadable": unreadable_posts(task)[:ERRORS_SHOWN],
         "may_change": bool(decidable_ids(request.user, [task.platform_connection_id])),

@@ -1,5 +1,5 @@
 from datetime import datetime, timedelta
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
@@ -14,6 +14,9 @@ from captions.models.post import Post
 from platforms.models import PlatformConnection
 from vedfolnir.lib.fields import RemoteIdField, delete_along, enum_check
 from vedfolnir.lib.querysets import TouchingQuerySet
+
+if TYPE_CHECKING:
+    from captions.models.version import CaptionVersion
 
 REVIEW_CLAIM = timedelta(minutes=5)
 
@@ -47,13 +50,21 @@ class ImageQuerySet(TouchingQuerySet["Image"]):
     def undrafted(self) -> Self:
         return self.filter(status=Image.Status.PENDING, captioned_at=None)
 
+    def asked_for(self) -> Self:
+        """Images whose draft somebody wants: the first one, or, where `regenerate_asked_at` is set, a new one."""
+        return self.filter(status=Image.Status.PENDING, next_attempt_at__isnull=False)
+
+    def asked_by_people(self) -> Self:
+        """Those of `asked_for` that a person wants for this very image, and waits for, rather than a whole task."""
+        return self.asked_for().filter(regenerate_asked_by__isnull=False)
+
     def awaiting_review(self) -> Self:
         return self.filter(status=Image.Status.PENDING, captioned_at__isnull=False)
 
     def decidable_now(self) -> Self:
         """What a person can approve or reject: what awaits review, and what failed and can be described by hand.
 
-        No worker has any of it in hand: `held` matches undrafted images only.
+        A worker may be making a new draft of it: then the decision wins, and `held` does not match any more.
         """
         return self.filter(Q(status=Image.Status.PENDING, captioned_at__isnull=False) | Q(status=Image.Status.ERROR))
 
@@ -70,8 +81,8 @@ class ImageQuerySet(TouchingQuerySet["Image"]):
         return self.filter(expected, status=Image.Status.PENDING)
 
     def due(self, now: datetime | None = None) -> Self:
-        """Undrafted images that a task asked for and that no worker holds."""
-        return self.undrafted().filter(next_attempt_at__lte=now or timezone.now())
+        """Images whose draft, the first or a new one, was asked for and that no worker holds."""
+        return self.asked_for().filter(next_attempt_at__lte=now or timezone.now())
 
     def claim(self, pk: int, lease: timedelta) -> bool:
         """Take a due image for one worker; False if another got there first, or the connection is switched off.
@@ -83,8 +94,12 @@ class ImageQuerySet(TouchingQuerySet["Image"]):
         return self.due().filter(pk=pk, platform_connection__in=active).update(**taken) == 1
 
     def held(self, pk: int, attempts: int) -> Self:
-        """The image as long as this attempt is the latest: what a worker that outlived its lease cannot match."""
-        return self.undrafted().filter(pk=pk, attempts=attempts)
+        """The image as long as this attempt is the latest: what a worker that outlived its lease cannot match.
+
+        An image with a draft is held only while a new one is wanted.
+        """
+        wanted = Q(captioned_at=None) | Q(regenerate_asked_at__isnull=False)
+        return self.filter(wanted, status=Image.Status.PENDING, pk=pk, attempts=attempts)
 
     def claim_for_review(self, pk: int, user: User, now: datetime | None = None) -> bool:
         """Hold an image for one reviewer for a few minutes, so that two do not work on the same one."""
@@ -203,6 +218,21 @@ class Image(models.Model):
         """As `ImageQuerySet.decidable_now` has it."""
         awaits_review = self.status == ImageStatus.PENDING and self.captioned_at is not None
         return awaits_review or self.status == ImageStatus.ERROR
+
+    @property
+    def is_redrafting(self) -> bool:
+        """Whether a new draft is being made while this one can be read and decided."""
+        return self.status == ImageStatus.PENDING and self.captioned_at is not None and bool(self.regenerate_asked_at)
+
+    @property
+    def redraft_failure(self) -> str:
+        """Why the new draft that was asked for last did not come about; the old one stays."""
+        is_old = self.status == ImageStatus.PENDING and self.captioned_at is not None and not self.regenerate_asked_at
+        return (self.processing_error or "") if is_old else ""
+
+    def latest_version(self) -> "CaptionVersion | None":
+        """The text that came last, without those that are only offered beside the draft."""
+        return self.versions.exclude(kind="candidate").order_by("-pk").first()
 
     @property
     def text(self) -> str:

@@ -115,8 +115,8 @@ class ReprocessTests(TasksCase):
         self.sandbox.add_status()
         self.complete(self.start())
         task = self.run_task(self.start(reprocess_existing=True))
-        image = Image.objects.get()
-        assert image.captioned_at is None
+        image = Image.objects.awaiting_review().get()
+        assert image.is_redrafting
         assert image.generated_caption == self.engine.says()
         self.describe_due(FakeEngine(lambda: "A second look: two boats."))
         task = self.run_task(task)
