@@ -7,6 +7,15 @@ RUN apt-get update \
 RUN python -m venv /venv
 COPY requirements.txt .
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+# For the engine `transformers`, if the image is built with WITH_MODEL=yes: PyTorch's build for processors, 200 MB
+# instead of gigabytes of CUDA.
+ARG WITH_MODEL=
+COPY requirements-local.txt .
+RUN if [ -n "$WITH_MODEL" ]; then \
+        /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps \
+            --extra-index-url https://download.pytorch.org/whl/cpu torch==2.13.0 \
+        && /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements-local.txt; \
+    fi
 
 FROM python:3.12-slim
 RUN apt-get update \

@@ -66,7 +66,10 @@ class LocalModel:
 
     def _inputs(self, prompt: str, pictures: Sequence[bytes]) -> Any:
         images = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
-        content = [*({"type": "image", "image": image} for image in images), {"type": "text", "text": prompt}]
+        content: list[dict[str, Any]] = [
+            *({"type": "image", "image": image} for image in images),
+            {"type": "text", "text": prompt},
+        ]
         try:
             return _templated(self.processor, content).to(self.device, self.model.dtype)
         except (ValueError, TypeError, IndexError) as error:
