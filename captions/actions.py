@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from captions import checks, drafts
+from captions import checks, drafts, measuring
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, publishable_images, settle_waiting_publications
 from platforms.models import PlatformConnection
@@ -124,6 +124,7 @@ def _approve(
     if refused := [finding for finding in findings if finding.code in REFUSED_CODES]:
         raise TextRefused(refused)
     draft = image.generated_caption
+    measured = _measured(image, text, reviewer)
     _decide(image, Image.Status.APPROVED, reviewed_caption=text, final_caption=text)
     version = CaptionVersion.objects.create(
         image=image,
@@ -133,6 +134,9 @@ def _approve(
         author=reviewer,
         score=checks.score(findings),
         findings=[_as_json(finding) for finding in findings],
+        based_on=measured.based_on,
+        edit_distance=measured.edit_distance,
+        seconds=measured.seconds,
     )
     if not Publication.objects.open().filter(post=image.post_id).exists():
         _open_publication(image.post, status=Publication.Status.WAITING)
@@ -140,6 +144,14 @@ def _approve(
         "caption_approved", actor=reviewer, entity=image, post=image.post_id, version=version.pk, edited=text != draft
     )
     return _settled(image.post_id)
+
+
+def _measured(image: Image, text: str, reviewer: User) -> measuring.Measured:
+    """What the decision made of the draft. Where a person's text was in the box already, it was made on no draft."""
+    opened = image.review_opened_at if image.claimed_by_id == reviewer.pk else None
+    offered = [] if image.reviewed_caption else measuring.offered(image)
+    draft = min(offered, key=lambda one: measuring.edit_distance(one.text, text), default=None)
+    return measuring.measure(draft, text, opened, timezone.now())
 
 
 def reject(image: Image, *, reason: str, reviewer: User) -> Decision:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from rapidfuzz.distance import Levenshtein
 
-from captions.models import CaptionVersion
+from captions.models import CaptionVersion, Image
 
 LONGEST = timedelta(minutes=30)  # who takes longer did something else meanwhile
 
@@ -25,6 +25,14 @@ def measure(draft: CaptionVersion | None, text: str, opened: datetime | None, de
     took = decided - opened if opened is not None else None
     counts = took is not None and timedelta(0) <= took <= LONGEST
     return Measured(draft, distance, round(took.total_seconds(), 3) if took is not None and counts else None)
+
+
+def offered(image: Image) -> list[CaptionVersion]:
+    """The machine's texts that the reviewer could choose from: the latest draft, and what was offered beside it."""
+    drafts = image.versions.filter(kind=CaptionVersion.Kind.GENERATED).order_by("-pk")[:2]
+    latest, before = [*drafts, None, None][:2]
+    candidates = image.versions.filter(kind=CaptionVersion.Kind.CANDIDATE, pk__gt=before.pk if before else 0)
+    return ([latest] if latest else []) + list(candidates.order_by("pk"))
 
 
 def edit_distance(one: str, other: str) -> int:

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -105,7 +105,10 @@ class ImageQuerySet(TouchingQuerySet["Image"]):
         """Hold an image for one reviewer for a few minutes, so that two do not work on the same one."""
         now = now or timezone.now()
         free = Q(claimed_until=None) | Q(claimed_until__lte=now) | Q(claimed_by=user)
-        taken = {"claimed_by": user, "claimed_until": now + REVIEW_CLAIM}
+        # First of all: MySQL's later assignments see what the earlier ones wrote.
+        goes_on = When(claimed_by=user, claimed_until__gt=now, then=F("review_opened_at"))
+        opened = {"review_opened_at": Case(goes_on, default=Value(now), output_field=models.DateTimeField())}
+        taken = {**opened, "claimed_by": user, "claimed_until": now + REVIEW_CLAIM}
         return self.decidable_now().filter(free, pk=pk).update(**taken) == 1
 
     def free_for(self, user: User, now: datetime | None = None) -> Self:

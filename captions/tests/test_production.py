@@ -3,13 +3,15 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.roles import Role
 from accounts.tests.people import make_user
-from captions import measuring, production
+from captions import actions, measuring, production
 from captions.models import CaptionVersion, Image
 from captions.production import Change, Maker
 from captions.tests.rows import make_connection, make_image, make_post
@@ -122,3 +124,57 @@ def test_only_a_time_that_can_mean_work_is_kept(minutes: int | None, seconds: fl
     decided_at = timezone.now()
     opened = None if minutes is None else decided_at - timedelta(minutes=minutes)
     assert measuring.measure(None, "A cat.", opened, decided_at).seconds == seconds
+
+
+def approved(image: Image, text: str, reviewer: User) -> CaptionVersion:
+    actions.approve(image, text=text, reviewer=reviewer)
+    return image.versions.get(kind=CaptionVersion.Kind.FINAL)
+
+
+def test_an_approval_notes_what_it_kept_of_the_draft_and_how_long_it_took() -> None:
+    owner = make_user("owner")
+    image = make_image(make_post(make_connection(owner)), draft="A cat on a sofa.")
+    with time_machine.travel("2026-03-01 12:00:00Z", tick=False) as now:
+        assert Image.objects.claim_for_review(image.pk, owner)
+        now.shift(timedelta(minutes=4))
+        assert Image.objects.claim_for_review(image.pk, owner)  # renewed while typing
+        now.shift(timedelta(minutes=2))
+        final = approved(image, "A cat on the sofa.", owner)
+    assert final.based_on is not None
+    assert final.based_on.text == "A cat on a sofa."
+    assert (final.edit_distance, final.seconds) == (3, 360.0)
+
+
+def test_who_comes_back_after_the_hold_ended_has_opened_it_anew() -> None:
+    owner = make_user("owner")
+    image = make_image(make_post(make_connection(owner)), draft="A cat on a sofa.")
+    with time_machine.travel("2026-03-01 12:00:00Z", tick=False) as now:
+        assert Image.objects.claim_for_review(image.pk, owner)
+        now.shift(timedelta(minutes=20))
+        assert Image.objects.claim_for_review(image.pk, owner)
+        now.shift(timedelta(seconds=5))
+        assert approved(image, "A cat on a sofa.", owner).seconds == 5.0
+
+
+def test_what_somebody_else_opened_has_no_time() -> None:
+    owner, other = make_user("owner"), make_user("other", role=Role.ADMIN)
+    image = make_image(make_post(make_connection(owner)), draft="A cat on a sofa.")
+    assert Image.objects.claim_for_review(image.pk, other)
+    assert approved(image, "A cat on a sofa.", owner).seconds is None
+
+
+def test_the_offered_text_that_was_taken_is_what_the_decision_was_made_on() -> None:
+    owner = make_user("owner")
+    image = make_image(make_post(make_connection(owner)), draft="A cat on a sofa.")
+    other = CaptionVersion.objects.create(
+        image=image, kind=CaptionVersion.Kind.CANDIDATE, text="A black cat sleeps on a red sofa.", engine="ollama"
+    )
+    final = approved(image, "A black cat sleeps on a red sofa.", owner)
+    assert (final.based_on, final.edit_distance) == (other, 0)
+
+
+def test_a_text_that_a_person_had_written_before_is_no_decision_on_a_draft() -> None:
+    owner = make_user("owner")
+    image = make_image(make_post(make_connection(owner)), draft="A cat.", reviewed_caption="A black cat on a sofa.")
+    final = approved(image, "A black cat on a sofa.", owner)
+    assert (final.based_on, final.edit_distance) == (None, None)
