@@ -1,28 +1,24 @@
 """One picture: claim, fetch, prepare, ask the engine, check, record. Nothing is locked while others work."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from enum import StrEnum
 from random import uniform
-from typing import Any, Protocol
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from captions import checks, drafts
-from captions.actions import alt_text_limit
-from captions.drafts import Draft, Picture
+from captions import drafts
+from captions.drafts import Picture
 from captions.models import Image
 from platforms.traffic.traffic import Held
 from platforms.wanted import may_touch
-from processing import backoff, leases, outages, pictures
+from processing import asking, backoff, leases, pictures, stopping
+from processing.drafting import Making
+from processing.engine_breaker import SHORTEST, LeftAlone
 from processing.engine_choice import EngineMisconfigured, current_chain
-from processing.engines import EngineAnswer, EngineRefused, EngineRequest, EngineUnavailable, PostContext
-from processing.models import CaptionGenerationTask
+from processing.engines import Chain, Engine, EngineRefused, EngineUnavailable
 from processing.preparation import PictureRefused, PreparedImage
-from processing.task_settings import TaskSettings
 from vedfolnir.lib.outbound import OutboundRefused, OutboundUnavailable
 
 logger = logging.getLogger(__name__)
@@ -41,13 +37,11 @@ class Result(StrEnum):
     LEASE_LOST = "lease lost"
 
 
-class Describer(Protocol):
-    """What is asked for a description: the chain, or one engine."""
-
-    def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer: ...
+class _Withdrawn(Exception):
+    """The owner closed such posts after the draft was asked for."""
 
 
-def caption_image(pk: int, *, engine: Describer | None = None) -> Result:
+def caption_image(pk: int, *, engine: Chain | Engine | None = None) -> Result:
     """Draft the alt text of an image if it is due. Safe to run twice and by several workers at once.
 
     `engine` is the process's own chain unless given. Whatever goes wrong is on the image afterwards.
@@ -62,102 +56,89 @@ def caption_image(pk: int, *, engine: Describer | None = None) -> Result:
         return _give_up(image, ended)
     try:
         return _describe(image, engine)
+    except leases.LeaseLost:
+        logger.warning("image %s: another worker goes on, or nobody wants its draft any more", pk)
+        return Result.LEASE_LOST
+    except stopping.Stopping:
+        return _put_off(image, "", timezone.now(), None, failures=image.failures - 1)
     except Exception:  # the outermost loop: a mistake of ours must be seen on the row, too
         logger.exception("image %s: unexpected error", pk)
         return _later(image, _("Something went wrong in Vedfolnir itself; the worker's log has the details."))
 
 
+def why_not_now() -> str:
+    """Why no engine can be asked at the moment, so that it would be in vain to take a picture; empty: one can."""
+    try:
+        held = asking.why_not_now(current_chain())
+    except EngineMisconfigured:
+        return ""  # each picture says so
+    return held.reason if held else ""
+
+
 def _withdraw(image: Image) -> Result:
-    """The owner closed such posts after the draft was asked for: no engine sees the picture."""
+    """No engine sees the picture."""
     reason = _("By its visibility or a tag such as #noai, this post is one that the connection leaves out.")
     logger.info("image %s: withdrawn: %s", image.pk, reason)
     withdrawn = drafts.withdraw_claimed(image.pk, image.attempts, reason)
     return Result.WITHDRAWN if withdrawn else Result.LEASE_LOST
 
 
-def _describe(image: Image, engine: Describer | None) -> Result:
+def _describe(image: Image, engine: Chain | Engine | None) -> Result:
     picture: Picture | None = None
     try:
         prepared = pictures.download(image)
         picture = pictures.keep(prepared)
-        answer = (engine or current_chain()).describe(prepared, _request(image))
-        outages.over()
+        return _draft(image, prepared, picture, engine or current_chain())
+    except _Withdrawn:
+        return _withdraw(image)
     except EngineUnavailable as error:
-        return _after_outage(image, str(error), picture)
+        return _after_outage(image, error, picture)
+    except LeftAlone as error:
+        return _wait(image, error.reason, error.seconds, picture)
     except Held as error:
         return _after_held(image, error)
     except (OutboundUnavailable, EngineMisconfigured) as error:
         return _later(image, str(error), picture)
-    except EngineRefused as error:
-        outages.over()
+    except (EngineRefused, OutboundRefused, PictureRefused) as error:
         return _give_up(image, str(error), picture)
-    except (OutboundRefused, PictureRefused) as error:
-        return _give_up(image, str(error), picture)
-    if not drafts.record_draft(image.pk, image.attempts, _draft(image, answer), picture):
+
+
+def _draft(image: Image, prepared: PreparedImage, picture: Picture, chain: Chain | Engine) -> Result:
+    """Ask and record. Where a person wants further texts beside a draft, that stays as it is."""
+    making = Making(image, prepared, chain, before=lambda: _require_wanted(image))
+    if image.captioned_at is not None and image.candidates_wanted:
+        beside = making.candidates(image.generated_caption or "", image.candidates_wanted)
+        recorded = drafts.record_candidates(image.pk, image.attempts, beside, picture)
+    else:
+        draft = making.draft()
+        beside = making.candidates(draft.text, making.candidates_wanted(draft))
+        recorded = drafts.record_draft(image.pk, image.attempts, draft, picture, candidates=beside)
+        logger.info("image %s: drafted by %s in %.1f s", image.pk, draft.engine, draft.seconds or 0.0)
+    if not recorded:
         logger.warning("image %s: the lease was lost, another worker goes on", image.pk)
         return Result.LEASE_LOST
-    logger.info("image %s: drafted by %s in %.1f s", image.pk, answer.engine, answer.seconds)
     return Result.DRAFTED
 
 
-def _request(image: Image) -> EngineRequest:
-    task = CaptionGenerationTask.objects.filter(pk=image.batch_id).only("settings_json").first()
-    wishes = TaskSettings.of(task) if task else TaskSettings()
-    return EngineRequest(
-        language=_language(image),
-        max_length=min(wishes.max_caption_length, alt_text_limit(image.platform_connection)),
-        context=PostContext(text=_context(image)),
-    )
+def _require_wanted(image: Image) -> None:
+    """Asked right before an engine sees the picture. Raises LeaseLost, _Withdrawn, Stopping."""
+    if stopping.asked():
+        raise stopping.Stopping
+    leases.renew_image(image)
+    now = Image.objects.select_related("post", "platform_connection").get(pk=image.pk)
+    if now.platform_connection is None or not now.platform_connection.is_active:
+        raise leases.LeaseLost
+    if not may_touch(now.platform_connection, now.post.traits):
+        raise _Withdrawn
 
 
-def _draft(image: Image, answer: EngineAnswer) -> Draft:
-    language = answer.language or _language(image)
-    findings = checks.check(
-        answer.text,
-        limit=alt_text_limit(image.platform_connection),
-        language=language,
-        post_text=_context(image),
-        visible_text=answer.visible_text,
-        engine=answer.engine,
-    )
-    return Draft(
-        text=answer.text,
-        language=language,
-        engine=answer.engine,
-        model=answer.model,
-        prompt=answer.prompt,
-        prompt_version=answer.prompt_version,
-        category=answer.category,
-        score=checks.score(findings),
-        findings=[*_as_json(findings), *_notes(answer)],
-        needs_special_review=answer.needs_special_review,
-        tokens_in=answer.tokens_in,
-        tokens_out=answer.tokens_out,
-        seconds=answer.seconds,
-    )
-
-
-def _as_json(findings: Sequence[checks.Finding]) -> list[dict[str, Any]]:
-    return [asdict(finding) | {"message": str(finding.message)} for finding in findings]
-
-
-def _notes(answer: EngineAnswer) -> list[dict[str, Any]]:
-    """What the engine itself has to say, beside the findings and without weight in the score."""
-    return [{"code": "engine-note", "severity": "note", "message": note, "span": None} for note in answer.notes]
-
-
-def _language(image: Image) -> str:
-    return image.post.language or "en"
-
-
-def _context(image: Image) -> str:
-    """The post as readers see it: untrusted text, data and nothing else."""
-    return "\n".join(part for part in (image.post.spoiler_text, image.post.post_content or "") if part)
-
-
-def _after_outage(image: Image, reason: str, picture: Picture | None) -> Result:
+def _after_outage(image: Image, error: EngineUnavailable, picture: Picture | None) -> Result:
     """An outage waits, however long: it is taken back from the failures of the picture, which were counted at claim."""
-    retry_at = timezone.now() + outages.note()
+    return _wait(image, str(error), max(error.retry_after or 0.0, SHORTEST), picture)
+
+
+def _wait(image: Image, reason: str, seconds: float, picture: Picture | None) -> Result:
+    retry_at = timezone.now() + timedelta(seconds=seconds)
     return _put_off(image, reason, retry_at, picture, failures=image.failures - 1)
 
 

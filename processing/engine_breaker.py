@@ -6,9 +6,9 @@ after pauses that grow to about as long as it has not worked.
 
 import secrets
 import socket
-import time
 from collections.abc import Callable
 from datetime import timedelta
+from time import time
 from typing import TypeVar
 
 from platforms.traffic import breaker, doors
@@ -43,18 +43,18 @@ class EngineBreaker:
 
     def wait(self) -> float:
         """Seconds until a call may be tried; 0: now."""
-        now = time.time()
+        now = time()
         return self._shown(breaker.wait_of(self._read(now), now, self._temper), now)
 
     def enter(self) -> float:
         """Seconds that a call must wait; 0: it may be made, and its outcome must be told."""
-        now = time.time()
+        now = time()
         wait = self._change(now, lambda state: breaker.enter(state, now, self._ticket, temper=self._temper))
         return self._shown(wait, now)
 
     def failed(self, retry_after: float | None = None) -> float:
         """It did not work, or asked for `retry_after` seconds; how many seconds to wait."""
-        now = time.time()
+        now = time()
 
         def fail(state: breaker.State) -> tuple[breaker.State, float]:
             changed = breaker.failed(state, now, self._ticket, self._temper)
@@ -66,16 +66,16 @@ class EngineBreaker:
 
     def answered(self) -> None:
         """It works, whatever it said."""
-        now = time.time()
+        now = time()
         self._change(now, lambda state: (breaker.answered(state, now), None))
 
     def let_go(self) -> None:
         """The call was not made after all."""
-        self._change(time.time(), lambda state: (breaker.let_go(state, self._ticket), None))
+        self._change(time(), lambda state: (breaker.let_go(state, self._ticket), None))
 
     def silent_since(self) -> float | None:
         """Since when it has not worked, in seconds of the epoch; None: it works, or nobody knows otherwise."""
-        state = self._read(time.time())
+        state = self._read(time())
         return float(state["since"]) if breaker.is_open(state, self._temper) else None
 
     def _shown(self, wait: float, now: float) -> float:

@@ -12,6 +12,7 @@ from processing.models import CaptionGenerationTask
 
 SCAN = timedelta(seconds=120)  # four times what one request to a server may take; renewed with every page
 DOWNLOAD = timedelta(seconds=60)
+RETRYING = timedelta(seconds=15)  # quick retries, and what is noted of them
 BASIC = timedelta(seconds=120)  # the engine in this process takes seconds; a loaded machine ten times that
 
 
@@ -24,13 +25,31 @@ def task_lease() -> timedelta:
 
 
 def image_lease() -> timedelta:
-    """Longer than a download and all engines of the chain, one after the other, may take together."""
-    config = engine_config()
-    names = [name.strip() for name in config.chain.split(",")]
+    """Longer than a download and all engines of the chain, one after the other, may take together.
+
+    Renewed before each call, so that several languages and candidates find time.
+    """
+    names = [name.strip() for name in engine_config().chain.split(",")]
     asked = ["ollama", "basic"] if AUTO in names else names
+    return _fixed() or sum((BASIC if name == "basic" else call_lease() for name in asked), start=DOWNLOAD)
+
+
+def call_lease() -> timedelta:
+    """Longer than one engine may take for one picture, with its quick retries."""
+    config = engine_config()
     # Another server is asked what it has, at most in two requests, and then for the description.
-    elsewhere = timedelta(seconds=2 * config.health_timeout.total + config.describe_timeout.total)
-    return _fixed() or sum((BASIC if name == "basic" else elsewhere for name in asked), start=DOWNLOAD)
+    elsewhere = 2 * config.health_timeout.total + config.describe_timeout.total
+    return _fixed() or timedelta(seconds=elsewhere) + RETRYING
+
+
+def renew_image(image: Image) -> None:
+    """Hold on to a picture for another call of an engine.
+
+    Raises LeaseLost when another worker has it, or nobody wants its draft any more.
+    """
+    wanted = Image.objects.held(image.pk, image.attempts).filter(next_attempt_at__isnull=False)
+    if not wanted.update(next_attempt_at=timezone.now() + image_lease()):
+        raise LeaseLost
 
 
 def release_images() -> int:
@@ -39,7 +58,7 @@ def release_images() -> int:
     Whoever waits for another attempt has an error noted and goes on waiting.
     """
     now = timezone.now()
-    return Image.objects.undrafted().filter(next_attempt_at__gt=now, processing_error=None).update(next_attempt_at=now)
+    return Image.objects.asked_for().filter(next_attempt_at__gt=now, processing_error=None).update(next_attempt_at=now)
 
 
 def release_tasks() -> int:

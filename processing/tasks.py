@@ -13,8 +13,8 @@ from captions.models import Image, Publication
 from platforms.actions import renew
 from platforms.clients.base import PlatformError
 from platforms.models import PlatformConnection
-from processing import doorbells, health, lifecycle, outages, stopping, sweeping
-from processing.describing import Result, caption_image
+from processing import doorbells, health, lifecycle, stopping, sweeping
+from processing.describing import Result, caption_image, why_not_now
 from processing.models import CaptionGenerationTask
 from processing.publishing import Result as Published
 from processing.publishing import publish_publication
@@ -49,7 +49,7 @@ def caption_images(ids: list[int]) -> None:
     task_of = _wanted(ids)
     touched = set[str]()
     for pk, task_id in _with_what_people_wait_for(task_of):
-        if outages.lasts():
+        if why_not_now():
             break
         if stopping.asked() or time.monotonic() > until:
             touched.add(task_id)

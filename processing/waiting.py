@@ -6,7 +6,8 @@ from django.utils import timezone
 
 from captions.models import Image
 from processing import stopping
-from processing.describing import Describer, caption_image
+from processing.describing import caption_image
+from processing.engines import Chain, Engine
 from processing.models import CaptionGenerationTask
 from processing.running import run_task
 
@@ -18,7 +19,7 @@ def work_off(
     task: CaptionGenerationTask,
     *,
     watch: Callable[[CaptionGenerationTask], object] = lambda task: None,
-    engine: Describer | None = None,
+    engine: Chain | Engine | None = None,
 ) -> CaptionGenerationTask:
     """Work on a task until it has ended, beside workers if there are any; the task as it is then.
 
@@ -42,7 +43,7 @@ def work_off(
 
 def _until_next(task: CaptionGenerationTask) -> float:
     """Seconds until something of the task is due."""
-    asked = Image.objects.undrafted().filter(batch_id=task.pk, next_attempt_at__isnull=False)
+    asked = Image.objects.asked_for().filter(batch_id=task.pk, regenerate_asked_by=None)
     times = [asked.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()]
     if task.scanned_at is None:
         times.append(task.next_attempt_at)

@@ -7,15 +7,17 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 from django.test import TestCase, override_settings
 from django.utils import timezone
 
 from accounts.models import User
 from captions.models import Image
-from platforms.models import PlatformConnection
+from platforms.models import PlatformConnection, TrafficState
 from platforms.sandbox.testing import SandboxHandle
-from processing import actions, outages
+from platforms.traffic import doors
+from processing import actions, asking
 from processing.describing import Result, caption_image
 from processing.engines import EngineAnswer, EngineRequest
 from processing.models import CaptionGenerationTask
@@ -30,10 +32,18 @@ class FakeEngine:
 
     says: Callable[[], str] = lambda: "A lighthouse on a rock, waves around it."
     asked: list[EngineRequest] = field(default_factory=list)
+    name: str = "fake"
+
+    def health(self) -> None:
+        """It is well as long as the test is."""
+
+    def identity(self, image: PreparedImage, request: EngineRequest) -> str:
+        """No two calls are the same: each is made."""
+        return ""
 
     def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer:
         self.asked.append(request)
-        return EngineAnswer(text=self.says(), engine="fake", model="fake-1", prompt_version="test/1", seconds=0.01)
+        return EngineAnswer(text=self.says(), engine=self.name, model="fake-1", prompt_version="test/1", seconds=0.01)
 
 
 class TasksCase(TestCase):
@@ -52,7 +62,8 @@ class TasksCase(TestCase):
         self.owner = cast.make_user("olga")
         self.connection = cast.connect(self.owner, self.sandbox)
         self.engine = FakeEngine()
-        self.addCleanup(outages.over)
+        # A call that fails is made once, and the test goes on without waiting.
+        stack.enter_context(mock.patch.object(asking, "QUICK_RETRIES", 0))
 
     def start(self, **limits: Any) -> CaptionGenerationTask:
         return actions.start_task(self.connection, self.owner, **{"processing_delay": 0.0, **limits})
@@ -71,6 +82,11 @@ class TasksCase(TestCase):
         self.run_task(task)
         self.describe_due()
         return self.run_task(task)
+
+    def rest(self) -> None:
+        """Time passes: an engine that did not work may be asked again."""
+        TrafficState.objects.all().delete()
+        doors.everybodys().forget()
 
     def lapse(self, row: Image | CaptionGenerationTask) -> None:
         """Time passes: the row's lease, or its delay, is over."""

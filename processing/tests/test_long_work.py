@@ -125,6 +125,7 @@ class EngineTroubleOnPagesTests(TasksCase):
         self.lapse(task)
         assert self.run_task(task).error_message
         self.lapse(image)
+        self.rest()
         caption_image(image.pk, engine=self.engine)
         self.lapse(task)
         assert self.run_task(task).error_message is None

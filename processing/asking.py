@@ -1,0 +1,255 @@
+"""Asking the engines of a chain for one text: who is asked, when not, how often, and what is noted of it."""
+
+import hashlib
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from time import monotonic
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from captions.models import CaptionVersion, Image
+from processing import engine_settings, engine_slots, leases, stopping
+from processing.engine_breaker import EngineBreaker, LeftAlone, where
+from processing.engines import (
+    Chain,
+    Engine,
+    EngineAnswer,
+    EngineError,
+    EngineRefused,
+    EngineRequest,
+    EngineUnavailable,
+)
+from processing.models import AttemptOutcome, EngineAttempt
+from processing.preparation import PreparedImage
+
+logger = logging.getLogger(__name__)
+
+QUICK_RETRIES = 2  # within one claim; what lasts longer waits in the row
+RETRY_FIRST = 0.5  # seconds, doubled
+QUICK = 5.0  # seconds after which nothing is quick any more
+BUSY = 4.0, 12.0  # seconds, from and to: how long a picture waits when all places are taken
+REASON_MOST = 1000  # characters
+
+REUSED_KINDS = (CaptionVersion.Kind.GENERATED, CaptionVersion.Kind.CANDIDATE)
+
+
+class Busy(LeftAlone):
+    """All places at the engine are taken."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An answer, what it cost (None: unknown), and what the same call is known by again (empty: nobody can say)."""
+
+    answer: EngineAnswer
+    cost: Decimal | None = None
+    request_key: str = ""
+    is_reused: bool = False
+
+
+def ask(
+    chain: Chain | Engine,
+    prepared: PreparedImage,
+    request: EngineRequest,
+    image: Image,
+    *,
+    reuse: bool = True,
+    before: Callable[[], None] = lambda: None,
+) -> Asked:
+    """The text of the first engine that does not refuse; its notes say why others did.
+
+    With `reuse`, the same question about the same bytes, asked before for the same owner, is answered as it was then.
+    `before` is called right before each engine is, and may raise to stop it all.
+
+    Raises EngineRefused when every engine refused, and at the first engine that is not to be asked now: LeftAlone
+    (nothing was sent), EngineUnavailable (with the seconds to wait), EngineMisconfigured. No other engine takes over
+    for an outage.
+    """
+    engines = engines_of(chain)
+    refusals: list[str] = []
+    for engine in engines:
+        before()
+        try:
+            asked = _Call(engine, prepared, request, image).make(reuse=reuse)
+        except EngineRefused as error:
+            refusals.append(error.reason if len(engines) == 1 else f"{engine.name}: {error.reason}")
+            continue
+        return replace(asked, answer=replace(asked.answer, notes=(*refusals, *asked.answer.notes)))
+    raise EngineRefused(" ".join(refusals))
+
+
+def engines_of(chain: Chain | Engine) -> tuple[Engine, ...]:
+    return chain.engines if isinstance(chain, Chain) else (chain,)
+
+
+def why_not_now(chain: Chain | Engine) -> LeftAlone | None:
+    """Why a picture would not get as far as the first engine: for those who would fetch and prepare it in vain."""
+    first = engines_of(chain)[0]
+    if wait := breaker_of(first).wait():
+        return _left_alone(first, wait)
+    return _busy(first) if engine_slots.is_full(where(first.name)) else None
+
+
+def breaker_of(engine: Engine) -> EngineBreaker:
+    return EngineBreaker(where(engine.name), leases.call_lease())
+
+
+def request_key(engine: Engine, prepared: PreparedImage, request: EngineRequest) -> str:
+    """SHA-256 over the file, the engine and all that its answer depends on; empty where the engine cannot say.
+
+    Raises as the engine does.
+    """
+    identity = engine.identity(prepared, request)
+    parts = (prepared.sha256, engine.name, identity)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest() if identity else ""
+
+
+@dataclass
+class _Call:
+    """One question to one engine, with its quick retries."""
+
+    engine: Engine
+    prepared: PreparedImage
+    request: EngineRequest
+    image: Image
+
+    def make(self, *, reuse: bool) -> Asked:
+        breaker = breaker_of(self.engine)
+        if wait := breaker.enter():
+            raise self._withheld(_left_alone(self.engine, wait))
+        told = False
+        try:
+            with engine_slots.place(breaker.engine, leases.call_lease()):
+                asked = self._answer(reuse=reuse)
+        except engine_slots.NoPlace:
+            raise self._withheld(_busy(self.engine)) from None
+        except EngineUnavailable as error:
+            told = True
+            raise EngineUnavailable(error.reason, breaker.failed(error.retry_after)) from error
+        except EngineError:
+            breaker.answered()
+            told = True
+            raise
+        else:
+            breaker.answered()
+            told = True
+            return asked
+        finally:
+            if not told:
+                breaker.let_go()
+
+    def _answer(self, *, reuse: bool) -> Asked:
+        give_up = monotonic() + QUICK
+        for number in range(QUICK_RETRIES + 1):
+            try:
+                return self._once(reuse=reuse)
+            except EngineUnavailable as error:
+                grown = RETRY_FIRST * 2**number * random.uniform(0.5, 1.5)  # noqa: S311  (spreads load)
+                wait = max(grown, error.retry_after or 0.0)
+                if number == QUICK_RETRIES or monotonic() + wait > give_up:
+                    raise
+            stopping.pause(wait)
+        raise AssertionError  # the last round returned or raised
+
+    def _once(self, *, reuse: bool) -> Asked:
+        started = monotonic()
+        try:
+            key = request_key(self.engine, self.prepared, self.request)
+            if reuse and (earlier := self._earlier(key)):
+                self._note(AttemptOutcome.REUSED, answer=earlier, cost=Decimal(0))
+                return Asked(replace(earlier, tokens_in=None, tokens_out=None), Decimal(0), key, is_reused=True)
+            answer = self.engine.describe(self.prepared, self.request)
+            if not answer.text.strip():
+                raise EngineRefused(_("The engine gave an empty answer."))
+        except EngineUnavailable as error:
+            self._note(AttemptOutcome.UNAVAILABLE, reason=error.reason, seconds=monotonic() - started)
+            raise
+        except EngineError as error:
+            self._note(AttemptOutcome.REFUSED, reason=error.reason, seconds=monotonic() - started)
+            raise
+        cost = cost_of(answer)
+        self._note(AttemptOutcome.ANSWERED, answer=answer, seconds=answer.seconds, cost=cost)
+        return Asked(answer, cost, key)
+
+    def _earlier(self, key: str) -> EngineAnswer | None:
+        """What the same question was answered with. Another owner's texts are none of this one's business."""
+        connection = self.image.platform_connection
+        if not key or connection is None:
+            return None
+        mine = CaptionVersion.objects.filter(image__platform_connection__user_id=connection.user_id)
+        found = mine.filter(request_key=key, kind__in=REUSED_KINDS, parts=[]).select_related("image")
+        version = found.order_by("-pk").first()
+        return _as_answer(version) if version else None
+
+    def _withheld(self, reason: LeftAlone) -> LeftAlone:
+        self._note(AttemptOutcome.HELD, reason=reason.reason)
+        return reason
+
+    def _note(
+        self,
+        outcome: AttemptOutcome,
+        *,
+        reason: str = "",
+        answer: EngineAnswer | None = None,
+        seconds: float | None = None,
+        cost: Decimal | None = None,
+    ) -> None:
+        was_sent = answer is not None and outcome == AttemptOutcome.ANSWERED
+        EngineAttempt.objects.create(
+            image=self.image,
+            task_id=self.image.batch_id,
+            engine=self.engine.name[:50],
+            model=answer.model[:100] if answer else "",
+            prompt_version=answer.prompt_version[:50] if answer else "",
+            outcome=outcome,
+            reason=reason[:REASON_MOST],
+            tokens_in=answer.tokens_in if answer and was_sent else None,
+            tokens_out=answer.tokens_out if answer and was_sent else None,
+            seconds=seconds,
+            cost=cost,
+        )
+
+
+def cost_of(answer: EngineAnswer) -> Decimal | None:
+    """In ENGINE_CURRENCY; None where no price was told, or the engine does not tell its tokens."""
+    price = engine_settings.price_of(settings.ENGINE_PRICES, answer.engine, answer.model)
+    return price.cost(answer.tokens_in, answer.tokens_out) if price else None
+
+
+def _as_answer(version: CaptionVersion) -> EngineAnswer:
+    image = version.image
+    return EngineAnswer(
+        text=version.text,
+        engine=version.engine,
+        model=version.model,
+        prompt=(image.prompt_used or "") if image.generated_caption == version.text else "",
+        prompt_version=version.prompt_version,
+        visible_text=image.visible_text,
+        category=version.category,
+        proposed_decorative=image.proposed_decorative,
+        confidence=version.confidence,
+        temperature=version.temperature,
+        language=version.language,
+    )
+
+
+def _left_alone(engine: Engine, wait: float) -> LeftAlone:
+    since = breaker_of(engine).silent_since()
+    reason = last_reason(engine.name) if since is not None else ""
+    said = _("%(engine)s does not work now.") % {"engine": engine.name}
+    return LeftAlone(f"{said} {reason}".strip(), wait)
+
+
+def _busy(engine: Engine) -> Busy:
+    reason = _("All places at %(engine)s are taken; the picture waits for its turn.") % {"engine": engine.name}
+    return Busy(reason, random.uniform(*BUSY))  # noqa: S311  (spreads load)
+
+
+def last_reason(engine: str) -> str:
+    """Why the latest call that failed did."""
+    failed = EngineAttempt.objects.filter(engine=engine, outcome=AttemptOutcome.UNAVAILABLE)
+    return failed.order_by("-created_at").values_list("reason", flat=True).first() or ""
