@@ -3,7 +3,7 @@
 from captions.models.fingerprint import Fingerprint
 from captions.models.image import Image, ImageQuerySet
 from captions.models.post import Post, PostQuerySet
-from captions.models.prompt import PromptTemplate
+from captions.models.prompt import PromptInUse, PromptTemplate
 from captions.models.publication import Publication, PublicationQuerySet
 from captions.models.style import GlossaryEntry, StyleGuide
 from captions.models.version import CaptionVersion
@@ -16,6 +16,7 @@ __all__ = [
     "ImageQuerySet",
     "Post",
     "PostQuerySet",
+    "PromptInUse",
     "PromptTemplate",
     "Publication",
     "PublicationQuerySet",
