@@ -40,6 +40,15 @@ class Failed(EngineUnavailable):
         self.said = said
 
 
+class NotAllowed(EngineMisconfigured):
+    """The server answered that this key, or its owner, may not do this. `status` and `said` as of the others."""
+
+    def __init__(self, reason: str, status: int, said: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.said = said
+
+
 class ModelServer:
     """One server below `url`. Safe to share between threads.
 
@@ -59,8 +68,8 @@ class ModelServer:
     def call(self, method: str, path: str, timeout: Timeout, json: Any = None) -> dict[str, Any]:
         """One request; the JSON object of a good answer.
 
-        Raises EngineUnavailable (Failed if the server itself said so), EngineRefused (Declined if the server itself
-        said so) and EngineMisconfigured.
+        Raises EngineUnavailable, EngineRefused and EngineMisconfigured; Failed, Declined and NotAllowed, which are
+        such, if the server itself said so.
         """
         response = self._request(method, path, timeout, json)
         said, code = _error_in(response)
@@ -99,7 +108,7 @@ class ModelServer:
         if not reason.endswith((".", "!", "?", "…")):
             reason += "."  # more may follow
         if status in _KEY_OR_MONEY or code in _NO_CREDIT:
-            return EngineMisconfigured(f"{reason} Check {self._key_setting}, and what its owner may use.")
+            return NotAllowed(f"{reason} Check {self._key_setting}, and what its owner may use.", status, said)
         if status in _BUSY or (status >= 500 and status != 501):
             return Failed(reason, status, said, retry_after(headers))
         return Declined(reason, status, said)

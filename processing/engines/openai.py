@@ -5,7 +5,7 @@ from typing import Any
 from processing.engines.answers import Reply, count, mean_logprob
 from processing.engines.base import EngineConfig, EngineError, EngineMisconfigured, EngineRefused
 from processing.engines.dialects import Dialect, is_about_the_model, is_blind
-from processing.engines.http import Declined, Failed, ModelServer
+from processing.engines.http import Declined, Failed, ModelServer, NotAllowed
 from processing.engines.served import Model, Question, ServedEngine
 
 _SEES = frozenset({"multimodal", "vision", "image"})  # in the capabilities that llama-server and others list
@@ -76,7 +76,7 @@ class OpenAIEngine(ServedEngine):
             try:
                 sent = dialect.body(model.name, question)
                 body = self._server.call("POST", "/chat/completions", self._config.describe_timeout, sent)
-            except (Declined, Failed) as error:
+            except (Declined, Failed, NotAllowed) as error:  # OpenAI forbids log-probabilities with status 403
                 simpler = dialect.after(error.said, question)
                 if simpler is None:
                     raise self._explained(error, model) from error
@@ -85,7 +85,7 @@ class OpenAIEngine(ServedEngine):
             self._dialect = dialect
             return body
 
-    def _explained(self, error: Declined | Failed, model: Model) -> EngineError:
+    def _explained(self, error: Declined | Failed | NotAllowed, model: Model) -> EngineError:
         """With what to do about it. That the model cannot see is told with status 500 by llama-server."""
         if is_blind(error.said):
             return Declined(
