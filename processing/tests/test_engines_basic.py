@@ -16,7 +16,8 @@ from processing.engines.basic.codes import Code, read_codes
 from processing.engines.basic.colours import PALETTE, colour_shares
 from processing.engines.basic.faces import count_faces
 from processing.engines.basic.kinds import Kind
-from processing.engines.basic.ocr import Line, _Reader, blocks
+from processing.engines.basic.layout import Line, blocks
+from processing.engines.basic.ocr import _Reader
 from processing.engines.basic.phrases import phrases_for
 from processing.engines.basic.wording import Findings, compose, shorten
 from processing.preparation import prepare
@@ -103,7 +104,10 @@ def test_it_keeps_to_the_length_allowed(max_length: int) -> None:
 
 
 @pytest.mark.parametrize("script", ["cyrillic", "greek"])
-def test_scripts_that_it_cannot_read_are_admitted_not_guessed(script: str) -> None:
+def test_scripts_that_it_cannot_read_are_admitted_not_guessed(
+    script: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TESSDATA_PREFIX", str(tmp_path))  # no packs there
     answer = described(Image.open(DATA / f"{script}.png"))
     assert answer.text == "What looks like text that could not be read, on a white background."
     assert answer.visible_text == ""
@@ -196,6 +200,15 @@ def test_columns_are_read_one_after_the_other_and_paragraphs_as_one() -> None:
     ]
 
 
+def test_what_is_written_from_right_to_left_is_read_from_the_right() -> None:
+    lines = [
+        Line("\u0633\u0637\u0631", 300, 0, 400, 20),
+        Line("\u062b\u0627\u0646", 340, 24, 400, 44),  # shorter: only its right edge stands below the first
+        Line("\u064a\u0633\u0627\u0631", 0, 1, 100, 21),
+    ]
+    assert [[line.left for line in block] for block in blocks(lines)] == [[300, 340], [0]]
+
+
 def test_a_value_under_a_title_is_not_its_next_line() -> None:
     lines = [Line("Instances by software", 0, 0, 300, 30), Line("40%", 120, 32, 180, 62)]
     assert len(blocks(lines)) == 2
@@ -244,7 +257,7 @@ def test_it_loads_from_the_wheel_silently_and_without_the_network(
     monkeypatch.setattr(socket.socket, "connect", no_network)
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
     lines = _Reader().read(np.asarray(card("Hello there")))
-    assert [line.text for line, _score in lines] == ["Hello there"]
+    assert [each.line.text for each in lines] == ["Hello there"]
     assert _Reader().read(np.asarray(Image.new("RGB", (64, 64)))) == []
     assert capfd.readouterr() == ("", "")
 

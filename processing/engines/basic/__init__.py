@@ -18,7 +18,8 @@ from processing.engines.basic.codes import Code, read_codes
 from processing.engines.basic.colours import colour_shares
 from processing.engines.basic.faces import count_faces
 from processing.engines.basic.kinds import Kind, kind_of, look_at
-from processing.engines.basic.ocr import Reading, blocks, is_number, read
+from processing.engines.basic.layout import blocks, is_number
+from processing.engines.basic.ocr import Reading, read
 from processing.engines.basic.phrases import phrases_for
 from processing.engines.basic.wording import Findings, compose
 from processing.preparation import PreparedImage

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from processing.engines.basic.ocr import Line, Reading, is_number
+from processing.engines.basic.layout import Line, is_number
+from processing.engines.basic.ocr import Reading
 
 _BLOCK = 4  # pixels on a side of the squares whose evenness is looked at
 _PERCENT = re.compile(r"\d\s?%")
