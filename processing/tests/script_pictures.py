@@ -13,7 +13,7 @@ from processing.tests.pictures import encoded
 _FONTS = Path("/usr/share/fonts/truetype")
 _SANS = _FONTS / "dejavu/DejaVuSans.ttf"
 _SERIF = _FONTS / "dejavu/DejaVuSerif.ttf"
-_NASKH = Path("/usr/share/fonts/opentype/fonts-hosny-amiri/Amiri-Regular.ttf"
+_NASKH = Path("/usr/share/fonts/opentype/fonts-hosny-amiri/Amiri-Regular.ttf")
 _GOTHIC = _FONTS / "vlgothic/VL-Gothic-Regular.ttf"
 _PROPORTIONAL = _FONTS / "vlgothic/VL-PGothic-Regular.ttf"
 _GULIM = _FONTS / "lexi/LexiGulim.ttf"
