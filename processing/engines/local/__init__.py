@@ -4,6 +4,7 @@ Only models whose classes `transformers` itself brings: no code out of a model's
 read as safetensors alone, and nothing is fetched while pictures are described (manage.py fetch_model does that).
 """
 
+import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -38,12 +39,12 @@ class TransformersEngine:
         self.describe(probe_picture(), PROBE_REQUEST)
 
     def identity(self, image: PreparedImage, request: EngineRequest) -> str:
-        """The model at its revision, the temperature and the prompt. Empty for a chance answer, which may differ."""
-        if request.temperature:
-            return ""
+        """The model at its revision, the number of frames, the temperature and the prompt."""
         source, folder = self._source()
         model = local_model(folder)
-        return f"{self.name} {_content_of(source, folder)} {build_prompt(_shown(image, model), request)}"
+        shown = _shown(image, model)
+        known = [self.name, _content_of(source, folder), len(shown.more_frames), request.temperature or 0.0]
+        return json.dumps([*known, build_prompt(shown, request)], ensure_ascii=False)
 
     def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer:
         """Ask the model once, for the likeliest words unless the request names a temperature.
