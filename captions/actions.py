@@ -6,23 +6,64 @@ Locks are taken in one order: post, image, publication. So two approvals of one 
 one of them is the last.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from captions import checks, drafts, measuring
+from captions import checks, drafts, measuring, memory
 from captions.models import CaptionVersion, Image, Post, Publication
-from captions.settling import lock_post, publishable_images, settle_waiting_publications
+from captions.refusals import (
+    AlreadyDecided,
+    DecisionRefused,
+    InstructionRefused,
+    NotAllowed,
+    PostChanged,
+    TextChanged,
+    TextRefused,
+)
+from captions.settling import (
+    lock_post,
+    publishable_images,
+    require_judged,
+    settle_waiting_publications,
+    take_out_of_publication,
+)
 from platforms.models import PlatformConnection
 from platforms.speaking import why_not_kept
 from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import clean_alt_text, clean_line
+
+__all__ = [
+    "CANDIDATES_MOST",
+    "DEFAULT_LIMIT",
+    "INSTRUCTION_MOST",
+    "NO_VERSION",
+    "REFUSED_CODES",
+    "AlreadyDecided",
+    "Decision",
+    "DecisionRefused",
+    "InstructionRefused",
+    "NotAllowed",
+    "PostChanged",
+    "TextChanged",
+    "TextRefused",
+    "alt_text_limit",
+    "approve",
+    "ask_again_for_draft",
+    "findings_for",
+    "mark_decorative",
+    "publish_now",
+    "reject",
+    "release_claim",
+    "reopen",
+    "requeue",
+]
 
 DEFAULT_LIMIT = 1500  # code points: Mastodon's default, where a server does not say
 # Of everything that the checks call a blocker: what counts as no alt text everywhere here (blank, emoji or punctuation
@@ -31,42 +72,6 @@ REFUSED_CODES = frozenset({"empty", "over-limit", "not-kept"})
 INSTRUCTION_MOST = 500  # characters
 CANDIDATES_MOST = 3  # beside the draft
 NO_VERSION = 0  # what a page saw of an image without any text
-
-
-class DecisionRefused(Exception):
-    """Nothing was changed; the message says why, to the person who decided."""
-
-
-class AlreadyDecided(DecisionRefused):
-    """Somebody else was first, or a draft is being made."""
-
-
-class TextChanged(DecisionRefused):
-    """Another text than the one on the screen is the latest by now."""
-
-    def __init__(self, message: str, latest: CaptionVersion | None) -> None:
-        super().__init__(message)
-        self.latest = latest
-
-
-class PostChanged(DecisionRefused):
-    """The author edited the post after it was on the screen."""
-
-
-class TextRefused(DecisionRefused):
-    """The text cannot be an alt text there: empty, or over the server's limit."""
-
-    def __init__(self, findings: Sequence[checks.Finding]) -> None:
-        super().__init__(" ".join(str(finding.message) for finding in findings))
-        self.findings = findings
-
-
-class InstructionRefused(DecisionRefused):
-    """No engine can be asked that way: the instruction is too long, or too many drafts are wanted at once."""
-
-
-class NotAllowed(DecisionRefused):
-    """This person may not decide on this connection's pictures."""
 
 
 @dataclass(frozen=True)
@@ -100,21 +105,28 @@ def approve(
     reviewer: User,
     seen: CaptionVersion | int | None = None,
     seen_edit: str | None = None,
+    language: str = "",
 ) -> Decision:
     """Sign off `text`, for a picture that awaits review or that failed. Publishing happens later, from the queue.
 
     `seen` is the caption version, or its id, that was on the screen (NO_VERSION: there was none; None: do not ask),
-    `seen_edit` the `edited_at` of the post that was around it (None: do not ask).
+    `seen_edit` the `edited_at` of the post that was around it (None: do not ask), `language` that of the text, where it
+    is not that of the draft.
 
     Raises NotAllowed, AlreadyDecided, TextChanged, PostChanged, TextRefused.
     """
     text = clean_alt_text(text)
-    return again_after_deadlock(lambda: _approve(image.pk, text, reviewer, seen, seen_edit))
+    return again_after_deadlock(lambda: _approve(image.pk, text, reviewer, seen, seen_edit, language[:20]))
 
 
 @transaction.atomic
 def _approve(
-    image_id: int, text: str, reviewer: User, seen: CaptionVersion | int | None, seen_edit: str | None
+    image_id: int,
+    text: str,
+    reviewer: User,
+    seen: CaptionVersion | int | None,
+    seen_edit: str | None,
+    language: str,
 ) -> Decision:
     image = _locked(image_id, reviewer)
     _require_latest(image, seen)
@@ -125,12 +137,14 @@ def _approve(
         raise TextRefused(refused)
     draft = image.generated_caption
     measured = _measured(image, text, reviewer)
-    _decide(image, Image.Status.APPROVED, reviewed_caption=text, final_caption=text)
+    language = language or image.language
+    _decide(image, Image.Status.APPROVED, reviewed_caption=text, final_caption=text, language=language)
+    memory.remember(image)
     version = CaptionVersion.objects.create(
         image=image,
         kind=CaptionVersion.Kind.FINAL,
         text=text,
-        language=image.language,
+        language=language,
         author=reviewer,
         score=checks.score(findings),
         findings=[_as_json(finding) for finding in findings],
@@ -170,17 +184,33 @@ def _reject(image_id: int, reason: str, reviewer: User) -> Decision:
     return _settled(image.post_id)
 
 
+def mark_decorative(image: Image, *, reviewer: User) -> Decision:
+    """Close the image as decoration, which needs no alt text: nothing is written, and scans skip it from now on.
+
+    Raises NotAllowed, AlreadyDecided.
+    """
+    return again_after_deadlock(lambda: _mark_decorative(image.pk, reviewer))
+
+
+@transaction.atomic
+def _mark_decorative(image_id: int, reviewer: User) -> Decision:
+    image = _locked(image_id, reviewer)
+    _decide(image, Image.Status.REJECTED, is_decorative=True, reviewer_notes=_("Decorative: no alt text."))
+    audit.record("caption_decorative", actor=reviewer, entity=image, post=image.post_id)
+    return _settled(image.post_id)
+
+
 def release_claim(image: Image, user: User) -> None:
     """Let go of an image that `user` holds for review; somebody else's hold stays."""
     Image.objects.filter(pk=image.pk, claimed_by=user).update(claimed_by=None, claimed_until=None)
 
 
 def reopen(image: Image, *, user: User) -> None:
-    """Take an approval back, so that the picture awaits review again with the text that was approved.
+    """Take an approval back, so that the picture awaits review again with the text that was approved; or "decorative".
 
     Its post's publication waits for it, or goes when nothing else is approved and nothing was ever sent.
 
-    Raises NotAllowed, AlreadyDecided when it is not approved or its post is being written to.
+    Raises NotAllowed, AlreadyDecided when it is neither or its post is being written to.
     """
     again_after_deadlock(lambda: _reopen(image.pk, user))
 
@@ -198,48 +228,20 @@ def _reopen(image_id: int, user: User) -> None:
         "next_attempt_at": None,
         "claimed_by": None,
         "claimed_until": None,
+        "is_decorative": False,
+        "reviewer_notes": None if image.is_decorative else image.reviewer_notes,
     }
-    if not Image.objects.filter(pk=image.pk, status=Image.Status.APPROVED).update(**again):
+    decorative = Q(status=Image.Status.REJECTED, is_decorative=True)
+    if not Image.objects.filter(Q(status=Image.Status.APPROVED) | decorative, pk=image.pk).update(**again):
         if image.status == Image.Status.POSTED:
             raise AlreadyDecided(_("This picture is published. Undo its publication, then it can be reviewed again."))
         raise AlreadyDecided(
             _("This picture is not approved: %(status)s.") % {"status": image.get_status_display().lower()}
         )
-    _require_judged(image)
-    _take_out_of_publication(image.post_id)
+    memory.forget([image.pk])
+    require_judged(image)
+    take_out_of_publication(image.post_id)
     audit.record("caption_reopened", actor=user, entity=image, post=image.post_id)
-
-
-def _require_judged(image: Image) -> None:
-    """Raises AlreadyDecided while nobody knows whether the picture's text arrived, and no worker looks by itself."""
-    refused = Publication.objects.select_for_update().filter(post=image.post_id, status=Publication.Status.REFUSED)
-    for publication in refused.filter(sent_at__isnull=False).order_by("pk"):
-        if image.remote_id in (publication.texts or {}):
-            raise AlreadyDecided(
-                _(
-                    "This text was sent to the server, and what became of it is not known yet. Open the publication of "
-                    "the post and try it again, or undo it; then this picture can be reviewed again."
-                )
-            )
-
-
-def _take_out_of_publication(post_id: int) -> None:
-    """After an image of the post stopped to be approved. Raises AlreadyDecided while the post is written to.
-
-    The publications are locked, because a worker that takes one does not take the post's lock.
-    """
-    states = (*Publication.OPEN, *Publication.WORK)
-    publications = list(Publication.objects.select_for_update().filter(post=post_id, status__in=states).order_by("pk"))
-    now = timezone.now()
-    for publication in publications:
-        is_held = publication.leased_until is not None and publication.leased_until > now
-        if is_held or publication.sent_at is not None:  # sent_at: sent, and not yet known what became of it
-            raise AlreadyDecided(_("The post is being written to. Look again in a moment."))
-    open_ones = Publication.objects.open().filter(post=post_id)
-    if not publishable_images(post_id).exists():
-        open_ones.filter(before__isnull=True).delete()
-    queued = open_ones.filter(status=Publication.Status.QUEUED)
-    queued.update(status=Publication.Status.WAITING, next_attempt_at=None, requested_by=None)
 
 
 def publish_now(post: Post, *, user: User) -> Publication:

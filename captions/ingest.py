@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit
+from captions import memory
 from captions.drafts import NOT_ASKED_FOR
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, lock_posts, settle_waiting_publications
@@ -309,6 +310,7 @@ def _review_again(image: Image, post: Post, index: int, attachment: Attachment) 
         return
     for name, value in {**again, **values}.items():
         setattr(image, name, value)
+    memory.forget([image.pk])
     audit.record("caption_reopened", actor=None, entity=image, post=post.pk, redrafted_from=left)
 
 

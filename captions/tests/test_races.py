@@ -103,6 +103,76 @@ class RaceTests(TransactionTestCase):
             self.assertEqual([type(error) for error in raised], [actions.AlreadyDecided])
             self.assert_one_of_both(image, approved="not in error" in str(raised[0]))
 
+    def redrafting(self) -> Image:
+        """In a worker's hands for a new draft."""
+        image = make_image(make_post(self.connection))
+        actions.ask_again_for_draft(image, user=self.bob)
+        claimed = drafts.claim(image.pk, timedelta(minutes=1))
+        assert claimed is not None
+        return claimed
+
+    def test_an_approval_while_a_new_draft_is_recorded_wins_or_is_told_of_it(self) -> None:
+        for _round in range(ROUNDS):
+            image, recorded = self.redrafting(), list[bool]()
+            seen = image.latest_version()
+            new = drafts.Draft(text="Two boats.", engine="basic", model="1")
+
+            raised = self.together(
+                lambda image=image, seen=seen: actions.approve(  # type: ignore[misc]
+                    image, text="Text of Alice.", reviewer=self.alice, seen=seen
+                ),
+                lambda image=image, new=new, recorded=recorded: recorded.append(  # type: ignore[misc]
+                    drafts.record_draft(image.pk, image.attempts, new)
+                ),
+            )
+
+            image.refresh_from_db()
+            if raised:
+                self.assertEqual(([type(error) for error in raised], recorded), ([actions.TextChanged], [True]))
+                self.assertEqual((image.status, image.text), (Image.Status.PENDING, new.text))
+            else:
+                self.assertEqual((image.status, recorded), (Image.Status.APPROVED, [False]))
+                self.assertFalse(image.versions.filter(text=new.text).exists())
+
+    def test_an_approval_wins_over_a_worker_that_takes_the_picture_at_that_moment(self) -> None:
+        for _round in range(ROUNDS):
+            image, claimed = make_image(make_post(self.connection)), list[Image | None]()
+            actions.ask_again_for_draft(image, user=self.bob)
+
+            raised = self.together(
+                self.approving(image, "Text of Alice.", self.alice),
+                lambda image=image, claimed=claimed: claimed.append(  # type: ignore[misc]
+                    drafts.claim(image.pk, timedelta(minutes=1))
+                ),
+            )
+
+            self.assertEqual(raised, [])
+            image.refresh_from_db()
+            self.assertEqual((image.status, image.next_attempt_at), (Image.Status.APPROVED, None))
+            for held in filter(None, claimed):
+                self.assertFalse(drafts.record_failure(held.pk, held.attempts, "no", retry_at=None))
+
+    def test_a_task_that_is_cancelled_while_a_new_draft_is_recorded_leaves_one_of_both(self) -> None:
+        new = drafts.Draft(text="Two boats.", engine="basic", model="1")
+        for round_ in range(ROUNDS):
+            image, recorded = make_image(make_post(self.connection)), list[bool]()
+            before = image.text
+            drafts.ask_for_new_drafts([image.pk], f"task-{round_}")
+            held = drafts.claim(image.pk, timedelta(minutes=1))
+            assert held is not None
+
+            self.together(
+                lambda round_=round_: drafts.withdraw(f"task-{round_}"),  # type: ignore[misc]
+                lambda held=held, recorded=recorded: recorded.append(  # type: ignore[misc]
+                    drafts.record_draft(held.pk, held.attempts, new)
+                ),
+            )
+
+            image.refresh_from_db()
+            self.assertEqual(image.text, new.text if recorded[0] else before)
+            self.assertFalse(Image.objects.asked_for().filter(pk=image.pk).exists())
+            self.assertTrue(Image.objects.awaiting_review().filter(pk=image.pk).exists())
+
     def test_a_task_that_asks_again_for_all_that_failed_takes_none_that_is_decided_meanwhile(self) -> None:
         for _round in range(ROUNDS):
             image, asked = self.failed(), list[int]()

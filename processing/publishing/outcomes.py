@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import audit
+from captions import memory
 from captions.ingest import editable_values, id_values
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.settling import lock_post, publishable_images
@@ -276,6 +277,7 @@ def undone(
             Image.objects.filter(pk=image.pk).update(remote_alt_text=restored[image.remote_id])
         posted_ones = Image.objects.filter(pk__in=[image.pk for image in images], status=Image.Status.POSTED)
         posted_ones.update(status=Image.Status.APPROVED, posted_at=None)
+        memory.forget(image.pk for image in images)
         _remember_versions(images, restored, CaptionVersion.Kind.UNDONE)
         _was_edited_by_us(publication, base, after, ours_at)
         _queue_what_was_never_sent(publication, base, ours_at)
@@ -290,6 +292,7 @@ def overtaken(publication: Publication, image: Image, reason: str, alt_text: str
         closed = Image.objects.filter(pk=image.pk, status=Image.Status.APPROVED)
         if not closed.update(status=Image.Status.REJECTED, reviewer_notes=reason, remote_alt_text=alt_text):
             return
+        memory.forget([image.pk])
         if alt_text is not None:
             _remember_versions([image], {image.remote_id: alt_text}, CaptionVersion.Kind.ORIGINAL)
         audit.record("caption_overtaken", actor=None, entity=image, reason=reason)

@@ -1,0 +1,203 @@
+"""What was approved before is found again: by the same bytes as a draft, by its looks as a suggestion."""
+
+from importlib import import_module
+from io import BytesIO
+from itertools import combinations
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+from django.apps import apps
+from django.db import connection
+from django.test import SimpleTestCase, TestCase
+from PIL import Image as Pictures
+from PIL import ImageDraw, ImageEnhance
+
+from accounts.models import User
+from accounts.tests.people import make_user
+from captions import actions, memory
+from captions.models import Fingerprint, Image
+from captions.tests.rows import make_connection, make_image, make_post
+from platforms.models import PlatformConnection
+from processing.preparation import prepare
+
+TEXT = "A lighthouse with red and white stripes on a rock; waves break below it."
+BYTES = "ab" * 32
+LOOKS = "f0e1d2c3b4a59687"
+
+
+def flipped(looks: str, *bits: int) -> str:
+    """A hash that differs in these bits."""
+    value = int(looks, 16)
+    for bit in bits:
+        value ^= 1 << bit
+    return f"{value:016x}"
+
+
+class MemoryCase(TestCase):
+    alice: User
+    connection: PlatformConnection
+
+    @classmethod
+    def setUpTestData(cls) -> None:
+        cls.alice = make_user("alice")
+        cls.connection = make_connection(cls.alice)
+
+    def image(self, connection: PlatformConnection | None = None, *, language: str = "en", **fields: Any) -> Image:
+        post = make_post(connection or self.connection, language=language)
+        known = {"content_hash": BYTES, "perceptual_hash": LOOKS, "language": language}
+        return make_image(post, **known | fields)
+
+    def approved(self, text: str = TEXT, **fields: Any) -> Image:
+        image = self.image(**fields)
+        actions.approve(image, text=text, reviewer=self.alice)
+        return image
+
+
+class RecallTests(MemoryCase):
+    def test_the_same_bytes_bring_up_the_approved_text(self) -> None:
+        approved = self.approved()
+        recalled = memory.recall(self.image())
+        assert recalled is not None
+        self.assertEqual((recalled.text, recalled.language, recalled.image_id), (TEXT, "en", approved.pk))
+
+    def test_other_bytes_bring_up_nothing(self) -> None:
+        self.approved()
+        self.assertIsNone(memory.recall(self.image(content_hash="cd" * 32)))
+        self.assertIsNone(memory.recall(self.image(content_hash="")))
+
+    def test_the_hash_of_a_file_that_was_just_fetched_will_do(self) -> None:
+        self.approved()
+        self.assertIsNotNone(memory.recall(self.image(content_hash=""), content_hash=BYTES))
+
+    def test_the_newest_approval_counts(self) -> None:
+        first, _second = self.approved("The older text of the lighthouse."), self.approved("The newer text of it.")
+        self.assertEqual(memory.recall(self.image()).text, "The newer text of it.")  # type: ignore[union-attr]
+        actions.reopen(first, user=self.alice)
+        actions.approve(first, text="The older one, corrected just now.", reviewer=self.alice)
+        self.assertIn("corrected", memory.recall(self.image()).text)  # type: ignore[union-attr]
+
+    def test_nothing_crosses_from_one_connection_to_another(self) -> None:
+        self.approved()
+        for owner in (self.alice, make_user("bob")):
+            other = self.image(make_connection(owner, "Other"))
+            self.assertIsNone(memory.recall(other))
+            self.assertEqual(memory.similar(other), [])
+
+    def test_a_text_in_another_language_is_no_draft_but_a_suggestion(self) -> None:
+        self.approved("Ein Leuchtturm auf einem Felsen in der Brandung.", language="de")
+        image = self.image()
+        self.assertIsNone(memory.recall(image))
+        self.assertIsNotNone(memory.recall(image, language="de-AT"))
+        self.assertIsNotNone(memory.recall(self.image(language="")))
+        self.assertEqual([one.distance for one in memory.similar(image)], [0])
+
+    def test_what_is_not_approved_any_more_is_forgotten(self) -> None:
+        image = self.approved()
+        actions.reopen(image, user=self.alice)
+        self.assertFalse(Fingerprint.objects.exists())
+        actions.reject(image, reason="no", reviewer=self.alice)
+        self.assertFalse(Fingerprint.objects.exists())
+        self.assertIsNone(memory.recall(self.image()))
+
+    def test_a_text_that_was_cleaned_away_is_not_brought_up(self) -> None:
+        Image.objects.filter(pk=self.approved().pk).update(final_caption=None)
+        self.assertIsNone(memory.recall(self.image()))
+        self.assertEqual(memory.similar(self.image()), [])
+
+    def test_what_was_approved_before_there_was_a_memory_is_found_too(self) -> None:
+        approved = self.approved()
+        kept = Fingerprint.objects.values().get()
+        Fingerprint.objects.all().delete()
+        migration = import_module("captions.migrations.0010_remember_approved_texts")
+        for _time in range(2):
+            migration.remember(apps, SimpleNamespace(connection=connection))
+        self.assertEqual(Fingerprint.objects.values().get() | {"id": 0}, kept | {"id": 0})
+        self.assertEqual(memory.recall(self.image()).image_id, approved.pk)  # type: ignore[union-attr]
+
+
+class SimilarTests(MemoryCase):
+    def test_all_within_the_distance_are_found_wherever_the_bits_are(self) -> None:
+        random = Random(4)
+        image = self.image(content_hash="")
+        for number in range(40):
+            count = number % memory.NEAR + 1
+            near = self.approved(
+                f"The lighthouse, seen for the {number}. time.",
+                content_hash=f"{number:064x}",
+                perceptual_hash=flipped(LOOKS, *random.sample(range(64), count)),
+            )
+            (found,) = memory.similar(image)
+            self.assertEqual((found.image, found.distance), (near, count))
+            Image.objects.filter(pk=near.pk).delete()
+
+    def test_what_is_further_away_is_not(self) -> None:
+        self.approved(perceptual_hash=flipped(LOOKS, *range(memory.NEAR + 1)), content_hash="")
+        self.approved(perceptual_hash=flipped(LOOKS, *range(memory.NEAR + 1)), content_hash="cd" * 32)
+        self.assertEqual(memory.similar(self.image()), [])
+
+    def test_the_nearest_come_first_each_text_once_and_no_more_than_wanted(self) -> None:
+        for number, bits in enumerate((5, 1, 3, 3, 2)):
+            text = f"Seen with {bits} bits of difference."
+            looks = flipped(LOOKS, *range(bits))
+            self.approved(text, perceptual_hash=looks, content_hash=f"{number:064x}")
+        self.assertEqual([found.distance for found in memory.similar(self.image())], [1, 2, 3])
+        self.assertEqual([found.distance for found in memory.similar(self.image(), most=9)], [1, 2, 3, 5])
+
+    def test_a_blank_picture_looks_like_nothing(self) -> None:
+        for looks in ("0" * 16, "f" * 16, "0000000000000001", "fffffffffffffffe", "", "not a hash"):
+            self.approved(perceptual_hash=looks, content_hash=looks.ljust(64, "x"))
+            self.assertEqual(memory.similar(self.image(perceptual_hash=looks)), [], looks)
+
+    def test_a_picture_is_not_its_own_twin(self) -> None:
+        self.assertEqual(memory.similar(self.approved()), [])
+
+    def test_few_statements_find_them(self) -> None:
+        self.approved()
+        image = Image.objects.select_related("post").get(pk=self.image().pk)
+        with self.assertNumQueries(6):  # four bands, the same bytes, the images
+            memory.similar(image)
+        with self.assertNumQueries(2):
+            memory.recall(image)
+
+
+def scene(seed: int) -> Pictures.Image:
+    """Something like a photograph: a sky, land, and a dozen things in it."""
+    random = Random(seed)
+    picture = Pictures.linear_gradient("L").resize((640, 480)).convert("RGB")
+    if random.random() < 0.5:
+        picture = picture.transpose(Pictures.Transpose.ROTATE_90).resize((640, 480))
+    draw = ImageDraw.Draw(picture)
+    for _number in range(12):
+        x, y, wide, high = (random.randrange(most) for most in (600, 440, 260, 220))
+        colour = tuple(random.randrange(256) for _channel in range(3))
+        random.choice((draw.ellipse, draw.rectangle))((x, y, x + wide + 20, y + high + 20), fill=colour)
+    return picture
+
+
+def looks(picture: Pictures.Image, **options: Any) -> str:
+    file = BytesIO()
+    picture.save(file, **{"format": "PNG"} | options)
+    return prepare(file.getvalue()).perceptual_hash
+
+
+class DistanceTests(SimpleTestCase):
+    """Where the threshold comes from."""
+
+    def test_the_same_picture_in_another_size_quality_or_brightness_keeps_within_it(self) -> None:
+        for seed in range(12):
+            picture = scene(seed)
+            original = looks(picture)
+            for changed in (
+                looks(picture.resize((320, 240))),
+                looks(picture.resize((500, 375)), format="JPEG", quality=40),
+                looks(picture, format="WEBP", quality=30),
+                looks(ImageEnhance.Brightness(picture).enhance(0.8)),
+                looks(ImageEnhance.Contrast(picture).enhance(0.8)),
+            ):
+                self.assertLessEqual(memory.distance(original, changed), memory.NEAR)
+
+    def test_different_pictures_keep_away(self) -> None:
+        different = [looks(scene(seed)) for seed in range(30)]
+        near = [pair for pair in combinations(different, 2) if memory.distance(*pair) <= memory.NEAR]
+        self.assertEqual(near, [])
