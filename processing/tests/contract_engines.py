@@ -5,10 +5,13 @@ what it was proven against: "-contract-only" is a server of our own that behaves
 of us wrote.
 """
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -16,9 +19,12 @@ from pytest_httpserver import HTTPServer
 
 from processing.engines import Engine, EngineConfig
 from processing.engines.basic import BasicEngine
+from processing.engines.local import TransformersEngine
 from processing.engines.ollama import OllamaEngine
 from processing.engines.openai import OpenAIEngine
 from processing.tests.fake_servers import DIALECTS, FakeOllama, FakeOpenAI, Speaks, answer
+from processing.tests.real_servers import require_packages, transformers_serving
+from processing.tests.tiny_model import tiny_model
 from vedfolnir.lib.outbound import Timeout
 
 KEY = "sk-canary-of-the-contract-5f21"
@@ -60,6 +66,8 @@ def contract_engines() -> list[ContractEngine]:
         ContractEngine("basic-real", basic_subject),
         ContractEngine("ollama-contract-only", ollama_subject),
         *openai,
+        ContractEngine("openai-transformers-serve-real", transformers_serve_subject, (pytest.mark.slow,)),
+        ContractEngine("transformers-real", transformers_subject, (pytest.mark.slow,)),
     ]
 
 
@@ -108,4 +116,30 @@ def openai_subject(speaks: Speaks) -> Iterator[Subject]:
             down=OpenAIEngine(replace(config, openai_url=f"{NOWHERE}/v1", openai_model="any")),
             saying=saying,
             secrets=(KEY,),
+        )
+
+
+@contextmanager
+def transformers_serve_subject() -> Iterator[Subject]:
+    """The server of the library `transformers`, with the tiny model that is trained for the tests."""
+    with TemporaryDirectory() as folder, transformers_serving(Path(folder)) as server:
+        config = EngineConfig(openai_url=server.url, openai_model=server.model)
+        yield Subject(
+            OpenAIEngine(config),
+            sees_colours=True,
+            wrong_model=OpenAIEngine(replace(config, openai_model="no-such-model")),
+            down=OpenAIEngine(replace(config, openai_url=f"{NOWHERE}/v1")),
+        )
+
+
+@contextmanager
+def transformers_subject() -> Iterator[Subject]:
+    """The same model in this process; there is no server to be down, and no name to be wrong."""
+    require_packages()
+    with TemporaryDirectory() as folder:
+        other = shutil.copytree(tiny_model(), Path(folder) / "other")
+        yield Subject(
+            TransformersEngine(EngineConfig(transformers_model=str(tiny_model()))),
+            sees_colours=True,
+            other_model=TransformersEngine(EngineConfig(transformers_model=str(other))),
         )
