@@ -203,13 +203,14 @@ def test_findings_come_gravest_first_and_cost_what_is_documented() -> None:
     findings = check("image of a stunning cat, see https://a.example/b", limit=None)
     assert [finding.severity for finding in findings] == ["major", "minor", "minor", "minor", "minor"]
     assert score(findings) == 100 - 25 - 4 * 8
-    assert score(check("", limit=None)) == 0
-    assert score([Finding("markup", "major", "")] * 9) == 0
+    assert score(check("")) == 1
+    assert score([Finding("markup", "major", "")] * 9) == 1
+    assert score([]) == 100
 
 
 def test_every_code_has_a_message_and_a_severity() -> None:
     for severity, message in FINDINGS.values():
-        assert severity in {"blocker", "major", "minor"}
+        assert severity in {"blocker", "major", "minor", "note"}
         assert str(message).endswith(".")
 
 

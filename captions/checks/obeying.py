@@ -1,0 +1,158 @@
+"""Checks against the post: what was copied from it, and what was done because it said so.
+
+A post, a content warning and the words in a picture are strangers' text. An answer that does what they say is known by
+what it holds: the words that were asked for, the ways in which models obey, the prompt, links, calls to the reader.
+"""
+
+import re
+from collections.abc import Iterator
+from difflib import SequenceMatcher
+
+from django.utils.translation import gettext as _
+
+from captions import phrasebook
+from captions.checks.around import QUOTED, Reading, quotation, run_size, runs, units
+from captions.checks.findings import Finding, finding
+from captions.languages import other_language
+
+_COPIED = 8  # words in a row make a copied sentence
+_FEWEST_TO_COPY = 4  # words: a shorter post says nothing that could be copied
+_SAME = 0.9  # of 1: how alike texts of two pictures may be
+_FENCE = re.compile(
+    r"[=<>\[\]{}#*~_-]{4,}|={2,}|<<|>>|\[/?(?:INST|SYS|SYSTEM|POST|USER|DATA)\]|</?(?:post|data|system)>"
+)
+_LINK_OR_MENTION = re.compile(r"https?://\S+|\bwww\.\S+|(?<![\w.@])@[\w.]+(?:@[\w.-]+)?", re.IGNORECASE)
+_HASHTAG = re.compile(r"(?<![\w&#/])#(?=\w*[^\W\d_])\w+")
+_SENTENCE = re.compile(r"[^.!?。！？؟\n]+[.!?。！？؟]*")
+_SHOUTED = re.compile(r"\b[A-ZÀ-Þ]{4,}(?:[ _-][A-ZÀ-Þ]{2,})*\b")
+_LONGEST_DEMAND = 25  # units of what an answer was told to hold
+_OBEYED_SHARE = 0.7  # of the words that an order ends with
+
+
+def on_the_post(reading: Reading) -> Iterator[Finding]:
+    """Copied sentences, obeyed orders, links, tags and the language."""
+    if _repeats_post(reading):
+        yield finding("repeats-post")
+    if reading.is_basic:
+        return
+    yield from _same_as_sibling(reading)
+    yield from _obeyed(reading)
+    yield from _leaked(reading)
+    for pattern, code in ((_LINK_OR_MENTION, "link-or-mention"), (_HASHTAG, "hashtag")):
+        for match in pattern.finditer(reading.text):
+            if match.group().rstrip(".,;:!?)。").casefold() not in reading.around.visible_text.casefold():
+                yield finding(code, match.span())
+    yield from _language(reading)
+
+
+def _repeats_post(reading: Reading) -> bool:
+    """Whether a run of the post's words stands in the text that is not in the picture too."""
+    post, text = units(reading.around.post_text), units(reading.text)
+    if len(post) < run_size(post, _FEWEST_TO_COPY):
+        return False
+    size = min(run_size(post, _COPIED), len(post))
+    return bool(runs(post, size) & runs(text, size) - runs(units(reading.around.visible_text), size))
+
+
+def _same_as_sibling(reading: Reading) -> Iterator[Finding]:
+    text = units(reading.text)
+    for sibling in reading.around.siblings:
+        other = units(sibling)
+        if text and other and SequenceMatcher(None, text, other, autojunk=False).ratio() >= _SAME:
+            yield finding("same-as-sibling")
+            return
+
+
+def _language(reading: Reading) -> Iterator[Finding]:
+    """Quotations are in whatever language the picture is."""
+    wanted = reading.around.language
+    found = other_language(_LINK_OR_MENTION.sub(" ", reading.bare), wanted) if wanted else ""
+    if found:
+        said = {"found": found, "wanted": wanted}
+        yield finding("wrong-language", None, _("It is in “%(found)s” instead of “%(wanted)s”.") % said)
+
+
+def _obeyed(reading: Reading) -> Iterator[Finding]:
+    """At most one: who obeys once is not to be believed at all."""
+    english = phrasebook.for_language("en")
+    for pattern in (reading.book.obeyed, english.obeyed, reading.book.call, english.call):
+        match = pattern.search(reading.bare)
+        if match and not _can_be_read(match.group(), reading):
+            yield finding("followed-instruction", match.span())
+            return
+    for source in (reading.around.post_text, reading.around.content_warning, *reading.around.siblings):
+        if demanded := _done(source, reading):
+            yield _did(demanded)
+            return
+    # Telling the words in a picture is what alt text is for: only doing what they say, unquoted, is obeying.
+    if demanded := _done(reading.around.visible_text, reading):
+        yield _did(demanded)
+
+
+def _did(demanded: str) -> Finding:
+    return finding("followed-instruction", None, _("“%(words)s” is what it was told to say.") % {"words": demanded})
+
+
+def _can_be_read(words: str, reading: Reading) -> bool:
+    return all(word in reading.seen for word in units(words))
+
+
+def _done(source: str, reading: Reading) -> str:
+    """What one of the orders in `source` demands and the text holds outside quotations; empty if nothing."""
+    answer = units(reading.bare)
+    for sentence, order in _orders(source):
+        for demand in _literal_demands(sentence, order):
+            wanted = units(demand)
+            if 0 < len(wanted) <= _LONGEST_DEMAND and tuple(wanted) in runs(answer, len(wanted)):
+                return demand
+        tail = [word for word in units(sentence[order.end() :]) if len(word) > 3]
+        held = [word for word in tail if word in answer]
+        if len(tail) > 1 and len(held) >= _OBEYED_SHARE * len(tail) and _is_all(held, answer):
+            return " ".join(held)
+    return ""
+
+
+def _orders(source: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """Sentences that tell a describer what to do, with the place of the order; the next sentence may hold the words."""
+    sentences = _SENTENCE.findall(QUOTED.sub(lambda match: re.sub(r"[.!?]", " ", match.group()), source))
+    for index, sentence in enumerate(sentences):
+        for book in phrasebook.every_book():
+            if match := book.order.search(sentence):
+                yield sentence + "".join(sentences[index + 1 : index + 2]), match
+
+
+def _literal_demands(sentence: str, order: re.Match[str]) -> Iterator[str]:
+    """What is quoted, what is shouted, and what stands after a colon."""
+    yield from (quotation(match) for match in QUOTED.finditer(sentence))
+    if sentence != sentence.upper():
+        yield from _SHOUTED.findall(sentence)
+    _before, colon, after = sentence[order.start() :].partition(":")
+    if colon:
+        yield after.strip()
+        yield from (part.strip() for part in _SENTENCE.findall(after)[:1])
+    yield from re.findall(r"[\[({<](\w[^\])}>]{2,60})[\])}>]", sentence)
+
+
+def _is_all(held: list[str], answer: list[str]) -> bool:
+    """Whether there is hardly more in the answer than what was demanded."""
+    long = [word for word in answer if len(word) > 3]
+    return len(held) >= 0.5 * len(long)
+
+
+def _leaked(reading: Reading) -> Iterator[Finding]:
+    """The words of the prompt itself, the marks of its fences; not what the prompt quotes of the post."""
+    fence = _FENCE.search(reading.bare)
+    if fence and not _can_be_shown(fence.group(), reading):
+        yield finding("prompt-leak", fence.span())
+        return
+    prompt, text = units(reading.around.prompt), units(reading.text)
+    size = run_size(text, _COPIED)
+    shared = runs(prompt, size) & runs(text, size) if len(text) >= size else set()
+    for known in (reading.posted, reading.around.visible_text, reading.around.instruction, *reading.around.siblings):
+        shared -= runs(units(known), size)
+    if shared:
+        yield finding("prompt-leak", None, _("It holds “%(words)s”.") % {"words": " ".join(min(shared))})
+
+
+def _can_be_shown(mark: str, reading: Reading) -> bool:
+    return mark in reading.around.visible_text
