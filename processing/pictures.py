@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from captions.drafts import Picture
 from captions.models import Image
 from platforms.traffic import doors
-from processing.preparation import MAX_BYTES, PictureRefused, PreparedImage, prepare
+from processing.preparation import MAX_BYTES, PictureRefused, PreparedImage, pool
 from vedfolnir.lib.outbound import OutboundRefused, OutboundUnavailable, Response, fetch
 
 FOLDER = "pictures"
@@ -20,15 +20,15 @@ LATER = frozenset({408, 425, 429})
 def download(image: Image) -> PreparedImage:
     """The picture as the engines take it.
 
-    Raises OutboundUnavailable and, where the host is known not to answer, Held (again later), OutboundRefused and
-    PictureRefused (a person must look).
+    Raises OutboundUnavailable, PreparationUnavailable and, where the host is known not to answer, Held (again later),
+    OutboundRefused and PictureRefused (a person must look).
     """
     address = image.image_url or image.preview_url
     if not address:
         raise PictureRefused(_("The server gave no address for the file, or one that is too long."))
     response = _fetch(address)
     _require_success(response)
-    return prepare(response.body)
+    return pool.prepare(response.body)
 
 
 def _fetch(address: str) -> Response:

@@ -62,11 +62,12 @@ def convert(data: bytes) -> PreparedImage:
 
 
 def difference_hash(image: Image.Image) -> str:
-    """The 64-bit dHash as 16 hex digits, bit for bit that of the ImageHash library.
+    """The 64-bit dHash as 16 hex digits: that of the ImageHash library, but for a bit here and there that is a tie.
 
-    Each bit says whether a point of a 9 x 8 miniature is brighter than its left neighbour.
+    Each bit says whether a point of a 9 x 8 miniature is brighter than its left neighbour. The picture is averaged down
+    to 16 times the miniature before, in a quarter of the time.
     """
-    miniature = image.convert("L").resize((9, 8), Image.Resampling.LANCZOS).tobytes()
+    miniature = image.convert("L").resize((9, 8), Image.Resampling.LANCZOS, reducing_gap=16.0).tobytes()
     bits = 0
     for row in range(8):
         for column in range(8):
@@ -102,7 +103,7 @@ def _more_frames(image: Image.Image, numbers: list[int], orientation: int) -> tu
 
 def _decoded(image: Image.Image) -> Image.Image:
     """Decode the present frame into a new, small picture, in a mode that colour conversion understands."""
-    image.draft(None, _draft_size(image.size))  # JPEG only
+    image.draft(None, draft_size(image.size))  # JPEG only
     image.load()
     if image.mode.startswith("I;16"):
         # 16 bits to 8. Pillow's own conversion cuts at 255, which makes such a picture all white.
@@ -116,7 +117,7 @@ def _decoded(image: Image.Image) -> Image.Image:
     return _shrunk(image)
 
 
-def _draft_size(size: tuple[int, int]) -> tuple[int, int]:
+def draft_size(size: tuple[int, int]) -> tuple[int, int]:
     """The smallest size at which a JPEG can be decoded and is large enough."""
     scale = next((scale for scale in (8, 4, 2) if max(size) / scale >= LONG_EDGE_ENOUGH), 1)
     return max(1, size[0] // scale), max(1, size[1] // scale)
@@ -128,7 +129,8 @@ def _shrunk(image: Image.Image) -> Image.Image:
     if longest <= LONG_EDGE:
         return image.copy()
     width, height = (max(1, round(length * LONG_EDGE / longest)) for length in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    gap = None if image.mode.startswith("I;16") else 3.0  # Pillow cannot reduce those
+    return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=gap)
 
 
 def _stretched_to_grey(image: Image.Image) -> Image.Image:

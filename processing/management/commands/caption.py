@@ -24,7 +24,7 @@ from processing.engines import (
     engine_chain,
 )
 from processing.engines.config import engine_config
-from processing.preparation import MAX_BYTES, PictureRefused, prepare
+from processing.preparation import MAX_BYTES, PictureRefused, PreparationUnavailable, pool
 from vedfolnir.lib.outbound import OutboundError, Timeout, fetch
 
 DAY = 24 * 3600  # seconds
@@ -211,11 +211,11 @@ def _describe(name: str, chain: Chain, request: EngineRequest) -> _Result:
     started = time.monotonic()
     data = _fetch(name) if name.lower().startswith(("http://", "https://")) else _read(name)
     try:
-        answer = chain.describe(prepare(data), request)
+        answer = chain.describe(pool.prepare(data), request)
     except EngineUnavailable as error:
         only = " The next engine of the chain is asked only after a refusal, not after an outage."
         raise _Failure(error.reason + (only if len(chain.engines) > 1 else "")) from error
-    except (PictureRefused, EngineError) as error:
+    except (PictureRefused, PreparationUnavailable, EngineError) as error:
         raise _Failure(error.reason) from error
     answer = replace(answer, language=answer.language or request.language)
     findings = check(
