@@ -81,6 +81,8 @@ class ModelServer:
             broken = _error_line(response.body)
             if broken:
                 raise self._failure(200, broken, "", {}) from error
+            if not response.body and not response.content_type:  # cut off within its headers, which looks whole
+                raise EngineUnavailable(f"{self.label} at {self.origin} broke off its answer.") from error
             raise EngineRefused(f"{self.label} at {self.origin} answered nonsense: {error.reason}") from error
         if not isinstance(body, dict):
             raise EngineRefused(f"{self.label} at {self.origin} answered nonsense: a JSON object was expected.")

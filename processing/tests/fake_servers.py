@@ -271,7 +271,9 @@ class FakeOpenAI:
 
     def completion(self, content: Any, *, finish: str = "stop", model: str = "qwen3-vl-4b", **message: Any) -> Response:
         """An answer of /chat/completions."""
-        tokens = [{"token": "x", "logprob": value, "bytes": None, "top_logprobs": []} for value in LOGPROBS]
+        tokens: list[dict[str, Any]] = [
+            {"token": "x", "logprob": value, "bytes": None, "top_logprobs": []} for value in LOGPROBS
+        ]
         choice = {
             "index": 0,
             "message": {"role": "assistant", "content": content, **message},

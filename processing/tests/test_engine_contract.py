@@ -104,9 +104,10 @@ def test_it_is_in_good_health_when_it_describes(subject: Subject) -> None:
 
 
 def test_an_outage_is_no_refusal(subject: Subject) -> None:
-    if subject.down is None:
+    down = subject.down
+    if down is None:
         pytest.skip("nothing outside the process")
-    for call in (subject.down.health, lambda: subject.down and subject.down.describe(probe_picture(), PROBE_REQUEST)):
+    for call in (down.health, lambda: down.describe(probe_picture(), PROBE_REQUEST)):
         with pytest.raises(EngineUnavailable) as caught:
             call()
         assert "\n" not in caught.value.reason
@@ -114,12 +115,10 @@ def test_an_outage_is_no_refusal(subject: Subject) -> None:
 
 
 def test_a_wrong_model_is_refused_with_its_name(subject: Subject) -> None:
-    if subject.wrong_model is None:
+    wrong = subject.wrong_model
+    if wrong is None:
         pytest.skip("has no names of models, or takes any")
-    for call in (
-        subject.wrong_model.health,
-        lambda: subject.wrong_model and subject.wrong_model.describe(probe_picture(), PROBE_REQUEST),
-    ):
+    for call in (wrong.health, lambda: wrong.describe(probe_picture(), PROBE_REQUEST)):
         with pytest.raises(EngineRefused, match="no-such-model") as caught:
             call()
         assert "\n" not in caught.value.reason

@@ -1,17 +1,15 @@
 """The Ollama engine against a local server that behaves as the source of Ollama 0.33 says."""
 
 import base64
-import io
-import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import ollama as official
 import pytest
-from PIL import Image
 from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
+from werkzeug import Response
 
 from processing.engines import Chain, build_engine, engine_chain, engine_names
 from processing.engines.base import (
@@ -26,72 +24,11 @@ from processing.engines.base import (
 from processing.engines.ollama import OllamaEngine
 from processing.engines.prompts import PROMPT_VERSION
 from processing.preparation import PreparedImage
+from processing.tests.fake_servers import FakeOllama, answer, body_of, error
 from processing.tests.pictures import noise, prepared
 from vedfolnir.lib.outbound import Timeout
 
-TEXT = "A grey area of noise, with darker and lighter grains."
-
-
-class FakeOllama:
-    """Models by name with what they can do; the next answers of /api/chat; and what was asked."""
-
-    def __init__(self, server: HTTPServer) -> None:
-        self.url = server.url_for("")
-        self.models: dict[str, list[str] | None] = {"qwen3-vl:4b": ["completion", "vision"]}
-        self.hidden: dict[str, list[str]] = {}  # capabilities told by /api/show only
-        self.chat: Callable[[dict[str, Any]], Response] = lambda body: answer(TEXT, model=body["model"])
-        self.asked: list[dict[str, Any]] = []
-        server.expect_request("/api/tags", method="GET").respond_with_handler(self._tags)
-        server.expect_request("/api/show", method="POST").respond_with_handler(self._show)
-        server.expect_request("/api/chat", method="POST").respond_with_handler(self._chat)
-
-    def _tags(self, request: Request) -> Response:
-        models = []
-        for name, capabilities in self.models.items():
-            entry: dict[str, Any] = {"name": name, "model": name, "size": 1, "digest": "0", "details": {"family": "x"}}
-            models.append(entry | ({"capabilities": capabilities} if capabilities is not None else {}))
-        return body_of({"models": models})
-
-    def _show(self, request: Request) -> Response:
-        name = request.get_json()["model"]
-        return body_of({"details": {}, "capabilities": self.hidden.get(name, ["completion"])})
-
-    def _chat(self, request: Request) -> Response:
-        body = request.get_json()
-        self.asked.append(body)
-        if body["model"] not in self.models:
-            return error(404, f"model '{body['model']}' not found")
-        for message in body["messages"]:
-            for image in message["images"]:
-                with Image.open(io.BytesIO(base64.b64decode(image, validate=True))) as picture:
-                    picture.load()
-        return self.chat(body)
-
-
-def body_of(value: Any, status: int = 200) -> Response:
-    return Response(json.dumps(value), status, content_type="application/json; charset=utf-8")
-
-
-def answer(content: str, *, model: str = "qwen3-vl:4b", done_reason: str = "stop", **message: Any) -> Response:
-    return body_of(
-        {
-            "model": model,
-            "created_at": "2026-11-20T12:00:00.000000Z",
-            "message": {"role": "assistant", "content": content, **message},
-            "done": True,
-            "done_reason": done_reason,
-            "total_duration": 5_000_000_000,
-            "load_duration": 1_000_000_000,
-            "prompt_eval_count": 812,
-            "prompt_eval_duration": 2_000_000_000,
-            "eval_count": 17,
-            "eval_duration": 2_000_000_000,
-        }
-    )
-
-
-def error(status: int, text: str) -> Response:
-    return body_of({"error": text}, status)
+TEXT = "A grey shape on a white background."  # what the server sees in noise
 
 
 @pytest.fixture
@@ -145,7 +82,61 @@ def test_it_sends_the_picture_and_returns_the_text_with_the_facts(ollama: FakeOl
     assert (result.tokens_in, result.tokens_out) == (812, 17)
     assert (result.prompt, result.prompt_version) == (message["content"], PROMPT_VERSION)
     assert result.seconds > 0
+    assert result.temperature == 0.2
+    assert result.confidence == pytest.approx(-0.2)
     assert not result.needs_special_review
+
+
+def test_the_official_client_understands_the_server_of_these_tests(ollama: FakeOllama, picture: PreparedImage) -> None:
+    client = official.Client(host=ollama.url)
+    assert [model.model for model in client.list().models] == ["qwen3-vl:4b"]
+    assert client.show("qwen3-vl:4b").capabilities == ["completion"]
+    message = {"role": "user", "content": "What is it?", "images": [picture.jpeg]}
+    said = client.chat("qwen3-vl:4b", messages=[message], options={"num_ctx": 8192}, keep_alive="10m")
+    assert (said.message.content, said.done_reason, said.eval_count) == (TEXT, "stop", 17)
+    with pytest.raises(official.ResponseError, match="not found"):
+        client.chat("absent", messages=[message])
+
+
+def test_the_engine_sends_what_the_official_client_sends(ollama: FakeOllama, picture: PreparedImage) -> None:
+    prompt = describe(ollama, picture).prompt
+    message = {"role": "user", "content": prompt, "images": [picture.jpeg]}
+    options = {"temperature": 0.2, "num_ctx": 8192, "num_predict": 1024}
+    client = official.Client(host=ollama.url)
+    client.chat("qwen3-vl:4b", messages=[message], options=options, keep_alive="10m", logprobs=True)
+    ours, theirs = ollama.asked
+    assert ours == {name: value for name, value in theirs.items() if name != "tools"}
+
+
+def test_json_is_asked_for_only_where_the_settings_say_so(ollama: FakeOllama, picture: PreparedImage) -> None:
+    result = OllamaEngine(config(ollama, structured=True)).describe(picture, EngineRequest())
+    assert result.text == TEXT
+    assert set(ollama.asked[0]["format"]["properties"]) == {"alt_text", "decorative"}
+    assert "JSON" in result.prompt
+    assert "JSON" not in describe(ollama, picture).prompt
+
+
+def test_all_frames_are_sent_to_a_model_that_takes_them(ollama: FakeOllama, picture: PreparedImage) -> None:
+    moving = replace(picture, frames=9, more_frames=(picture.jpeg, picture.jpeg))
+    assert "The 3 pictures are frames of one animation" in describe(ollama, moving).prompt
+    assert len(ollama.asked[0]["messages"][0]["images"]) == 3
+
+
+def test_a_model_that_takes_one_picture_gets_the_first_frame(ollama: FakeOllama, picture: PreparedImage) -> None:
+    def one(body: dict[str, Any]) -> Response:
+        several = len(body["messages"][0]["images"]) > 1
+        return error(500, "vision model only supports a single image per message") if several else answer(TEXT)
+
+    ollama.chat = one
+    engine = OllamaEngine(config(ollama))
+    moving = replace(picture, frames=9, more_frames=(picture.jpeg, picture.jpeg))
+    for _again in range(2):
+        assert "first of 9 frames" in engine.describe(moving, EngineRequest()).prompt
+    assert [len(body["messages"][0]["images"]) for body in ollama.asked] == [3, 1, 1]
+
+
+def test_a_model_pulled_anew_has_another_identity(ollama: FakeOllama, picture: PreparedImage) -> None:
+    assert "digest-of-qwen3-vl:4b" in OllamaEngine(config(ollama)).identity(picture, EngineRequest())
 
 
 def test_a_prompt_of_ones_own_replaces_the_default(ollama: FakeOllama, picture: PreparedImage) -> None:
