@@ -16,10 +16,9 @@ from captions.drafts import Draft
 from captions.models import Image
 from processing.asking import Asked, ask, engines_of
 from processing.engine_breaker import LeftAlone
-from processing.engines import Chain, Engine, EngineAnswer, EngineError, EngineRequest, PostContext
-from processing.models import CaptionGenerationTask
+from processing.engines import Chain, Engine, EngineAnswer, EngineError, EngineRequest
 from processing.preparation import PreparedImage
-from processing.task_settings import TaskSettings
+from processing.requests import requests_for
 
 logger = logging.getLogger(__name__)
 
@@ -105,24 +104,6 @@ class Making:
         return Part(again, other or again.answer.language or request.language, is_wrong=bool(other))
 
 
-def requests_for(image: Image, prepared: PreparedImage) -> list[EngineRequest]:
-    """What to ask, a request for each language."""
-    task = CaptionGenerationTask.objects.filter(pk=image.batch_id).only("settings_json").first()
-    wishes = TaskSettings.of(task) if task else TaskSettings()
-    return [
-        EngineRequest(
-            language=image.post.language or "en",
-            max_length=min(wishes.max_caption_length, alt_text_limit(image.platform_connection)),
-            context=PostContext(text=_context(image)),
-        )
-    ]
-
-
-def _context(image: Image) -> str:
-    """The post as readers see it: untrusted text, data and nothing else."""
-    return "\n".join(part for part in (image.post.spoiler_text, image.post.post_content or "") if part)
-
-
 def _other_language(answer: EngineAnswer, request: EngineRequest) -> str:
     """The language that the text is in against our wish; an engine that says itself which one it is in is believed."""
     if answer.language:
@@ -172,13 +153,17 @@ def _checked(image: Image, parts: Sequence[Part]) -> list[checks.Finding]:
             answer.text,
             limit=alt_text_limit(image.platform_connection),
             language=part.language,
-            post_text=_context(image),
+            post_text=_words_of_post(image),
             visible_text=answer.visible_text,
             engine=answer.engine,
         )
         found += [_moved(finding, start) for finding in of_part]
         start += len(answer.text) + len(BETWEEN)
     return found
+
+
+def _words_of_post(image: Image) -> str:
+    return "\n".join(part for part in (image.post.spoiler_text, image.post.post_content or "") if part)
 
 
 def _moved(finding: checks.Finding, by: int) -> checks.Finding:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from processing.engines import AUTO, Chain, EngineMisconfigured, engine_chain
+from processing.engines.base import EngineConfig
 from processing.engines.config import engine_config
 
 logger = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ _lock = threading.Lock()
 
 @dataclass
 class _Built:
-    named: str
+    config: EngineConfig
     chain: Chain
     until: float
 
@@ -32,7 +33,7 @@ def current_chain() -> Chain:
     global _built  # noqa: PLW0603  (one chain per process is the point)
     config = engine_config()
     with _lock:
-        if _built is None or _built.named != config.chain or monotonic() > _built.until:
+        if _built is None or _built.config != config or monotonic() > _built.until:
             try:
                 chain = engine_chain(config)
             except ValueError as error:
@@ -40,9 +41,9 @@ def current_chain() -> Chain:
             if chain.reason and (_built is None or _built.chain.name != chain.name):
                 logger.info("%s", chain.reason)
             # An engine that is expensive to build (`basic` loads models) is kept while the choice stays the same.
-            same = _built is not None and _built.named == config.chain and _built.chain.name == chain.name
+            same = _built is not None and _built.config == config and _built.chain.name == chain.name
             kept = _built.chain if _built is not None and same else chain
-            _built = _Built(config.chain, kept, _good_until(config.chain))
+            _built = _Built(config, kept, _good_until(config.chain))
         return _built.chain
 
 

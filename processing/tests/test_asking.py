@@ -1,0 +1,396 @@
+"""How engines are asked: retries, fallback, places, the breaker, earlier answers, and what is noted of each call."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from unittest import mock
+
+from django.test import override_settings
+from django.utils import timezone
+
+from captions import drafts
+from captions.models import CaptionVersion, Image, Post
+from platforms.models import PlatformConnection
+from platforms.traffic import doors
+from processing import describing, engine_slots, stopping, tasks
+from processing.describing import Result, caption_image
+from processing.engine_breaker import EngineBreaker
+from processing.engine_settings import parse_prices
+from processing.engines import Chain, EngineMisconfigured, EngineRefused, EngineUnavailable
+from processing.models import CaptionGenerationTask, EngineAttempt, EngineSlot
+from processing.tests import cast
+from processing.tests.engines_case import TEXT, EnginesCase
+from processing.tests.fake_servers import error
+from processing.tests.tasks_case import FakeEngine, only_image
+
+LONG = timedelta(minutes=10)
+
+
+def refusing(reason: str = "It shows nothing.", name: str = "first", meanwhile: Callable[[], Any] = bool) -> FakeEngine:
+    """`meanwhile` is done while the engine works."""
+
+    def refuse() -> str:
+        meanwhile()
+        raise EngineRefused(reason)
+
+    return FakeEngine(refuse, name=name)
+
+
+def raising(error: Exception) -> FakeEngine:
+    def fail() -> str:
+        raise error
+
+    return FakeEngine(fail, name="first")
+
+
+def fallback(first: FakeEngine) -> tuple[Chain, FakeEngine]:
+    second = FakeEngine(name="second")
+    return Chain((first, second)), second
+
+
+class NoteTests(EnginesCase):
+    def test_a_call_is_noted_with_what_it_took(self) -> None:
+        image = self.found()
+        assert self.draft(image) == Result.DRAFTED
+        attempt = EngineAttempt.objects.get()
+        assert (attempt.image, attempt.task_id, attempt.engine) == (image, image.batch_id, "ollama")
+        assert (attempt.model, attempt.outcome) == ("qwen3-vl:4b", "answered")
+        assert (attempt.tokens_in, attempt.tokens_out, attempt.cost) == (812, 17, None)
+        assert attempt.seconds is not None
+        assert not EngineSlot.objects.exclude(holder="").exists()
+
+    def test_a_price_makes_a_cost_of_the_call_and_of_the_draft(self) -> None:
+        image = self.found()
+        with override_settings(ENGINE_PRICES=parse_prices("ollama:qwen3-vl:4b=1/2/0.01")):
+            self.draft(image)
+        cost = Decimal("0.010846")
+        assert EngineAttempt.objects.get().cost == image.versions.get().cost == cost
+
+
+class RetryTests(EnginesCase):
+    def test_a_call_that_fails_is_made_again_at_most_twice_and_then_waits(self) -> None:
+        image = self.found()
+        self.says(500)
+        assert self.draft(image) == Result.LATER
+        assert self.attempts() == [("ollama", "unavailable")] * 3
+        assert len(self.ollama.asked) == 3
+        assert (image.failures, image.generated_caption) == (0, None)
+        assert "no room" in (image.processing_error or "")
+
+    def test_a_quick_retry_may_be_all_that_is_needed(self) -> None:
+        image = self.found()
+        self.says(503, TEXT)
+        assert self.draft(image) == Result.DRAFTED
+        assert self.attempts() == [("ollama", "unavailable"), ("ollama", "answered")]
+
+    def test_a_server_that_asks_for_a_long_pause_gets_it_and_no_retry(self) -> None:
+        image = self.found()
+        self.says(lambda body: error(503, "queue full", **{"Retry-After": "120"}))
+        assert self.draft(image) == Result.LATER
+        assert len(self.ollama.asked) == 1
+        assert image.next_attempt_at is not None
+        assert image.next_attempt_at > timezone.now() + timedelta(seconds=110)
+        assert describing.why_not_now()
+
+
+class FallbackTests(EnginesCase):
+    def test_the_next_engine_is_asked_after_a_refusal_and_the_draft_says_why(self) -> None:
+        image = self.found()
+        chain, _second = fallback(refusing())
+        assert caption_image(image.pk, engine=chain) == Result.DRAFTED
+        assert self.attempts() == [("first", "refused"), ("second", "answered")]
+        notes = [finding["message"] for finding in image.versions.get().findings if finding["code"] == "engine-note"]
+        assert "first: It shows nothing." in notes
+
+    def test_no_other_engine_takes_over_for_an_outage(self) -> None:
+        image = self.found()
+        chain, second = fallback(raising(EngineUnavailable("down")))
+        assert caption_image(image.pk, engine=chain) == Result.LATER
+        assert second.asked == []
+
+    def test_no_other_engine_takes_over_for_a_wrong_setting_which_the_picture_names(self) -> None:
+        image = self.found()
+        chain, second = fallback(raising(EngineMisconfigured("OPENAI_API_KEY is wrong.")))
+        assert caption_image(image.pk, engine=chain) == Result.LATER
+        assert second.asked == []
+        image.refresh_from_db()
+        assert (image.processing_error, image.failures) == ("OPENAI_API_KEY is wrong.", 1)
+
+    def test_if_all_refuse_every_reason_is_told(self) -> None:
+        image = self.found()
+        chain = Chain((refusing("Too dark."), refusing("Too small.", name="second")))
+        assert caption_image(image.pk, engine=chain) == Result.ERROR
+        image.refresh_from_db()
+        assert image.processing_error == "first: Too dark. second: Too small."
+
+    def test_an_empty_answer_is_no_text(self) -> None:
+        image = self.found()
+        assert caption_image(image.pk, engine=FakeEngine(lambda: " \n")) == Result.ERROR
+        image.refresh_from_db()
+        assert image.generated_caption is None
+        assert "empty" in (image.processing_error or "")
+
+
+class BetweenCallsTests(EnginesCase):
+    """What people decide while an engine works holds before the next one is asked."""
+
+    def second_is_not_asked(self, meanwhile: Callable[[], Any], result: Result) -> Image:
+        image = only_image()
+        chain, second = fallback(refusing(meanwhile=meanwhile))
+        assert caption_image(image.pk, engine=chain) == result
+        assert second.asked == []
+        image.refresh_from_db()
+        assert image.generated_caption is None
+        assert not CaptionVersion.objects.exists()
+        return image
+
+    def test_a_cancelled_task_asks_nobody_else(self) -> None:
+        image = self.found()
+        self.second_is_not_asked(lambda: drafts.withdraw(image.batch_id), Result.LEASE_LOST)
+
+    def test_an_owner_who_closes_such_posts_is_heeded(self) -> None:
+        self.found()
+        image = self.second_is_not_asked(lambda: Post.objects.update(tags="noai"), Result.WITHDRAWN)
+        assert "leaves out" in (image.processing_error or "")
+
+    def test_a_worker_that_is_to_end_gives_the_picture_back(self) -> None:
+        self.found()
+        self.addCleanup(stopping._asked.clear)
+        image = self.second_is_not_asked(stopping.ask, Result.LATER)
+        assert image.failures == 0
+        assert Image.objects.due().filter(pk=image.pk).exists()
+
+    def test_each_call_finds_the_lease_renewed(self) -> None:
+        self.found()
+        held: list[Any] = []
+
+        def shorten() -> None:
+            Image.objects.update(next_attempt_at=timezone.now() + timedelta(seconds=5))
+
+        def look() -> str:
+            held.append(only_image().next_attempt_at)
+            return TEXT
+
+        chain = Chain((refusing(meanwhile=shorten), FakeEngine(look, name="second")))
+        assert caption_image(only_image().pk, engine=chain) == Result.DRAFTED
+        assert held[0] > timezone.now() + timedelta(seconds=60)
+
+
+@override_settings(ENGINE_PLACES={"ollama": 1})
+class PlaceTests(EnginesCase):
+    def test_a_picture_without_a_place_waits_a_little_and_nothing_is_counted(self) -> None:
+        image = self.found()
+        with engine_slots.place("ollama", LONG):
+            assert self.draft(image) == Result.LATER
+        assert self.ollama.asked == []
+        assert self.attempts() == [("ollama", "held")]
+        assert image.failures == 0
+        assert image.next_attempt_at is not None
+        assert image.next_attempt_at < timezone.now() + timedelta(seconds=15)
+        self.lapse(image)
+        assert self.draft(image) == Result.DRAFTED
+
+    def test_no_picture_is_taken_or_fetched_while_all_places_are_taken(self) -> None:
+        image = self.found()
+        with engine_slots.place("ollama", LONG):
+            tasks.caption_images([image.pk])
+        image.refresh_from_db()
+        assert image.attempts == 0
+        assert self.sandbox.requests(path_prefix="/media") == []
+
+    def test_a_place_is_free_again_after_a_failure(self) -> None:
+        image = self.found()
+        self.says(500)
+        self.draft(image)
+        assert not engine_slots.is_full("ollama")
+
+    def test_the_place_of_a_dead_worker_is_free_when_its_time_is_over(self) -> None:
+        image = self.found()
+        dead = engine_slots.place("ollama", LONG)
+        dead.__enter__()
+        assert engine_slots.is_full("ollama")
+        EngineSlot.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+        assert self.draft(image) == Result.DRAFTED
+
+    def test_who_comes_back_late_does_not_let_go_of_anothers_place(self) -> None:
+        with engine_slots.place("ollama", LONG):
+            EngineSlot.objects.update(holder="somebody else")
+        assert engine_slots.is_full("ollama")
+
+    def test_more_places_are_there_once_the_setting_says_so(self) -> None:
+        with (
+            engine_slots.place("ollama", LONG),
+            override_settings(ENGINE_PLACES={"ollama": 2}),
+            engine_slots.place("ollama", LONG),
+            self.assertRaises(engine_slots.NoPlace),
+            engine_slots.place("ollama", LONG),
+        ):
+            self.fail("a third place")
+
+    def test_engines_in_the_process_have_places_on_each_machine(self) -> None:
+        with (
+            override_settings(ENGINE_PLACES={"basic": 1}),
+            engine_slots.place("basic@one", LONG),
+            engine_slots.place("basic@two", LONG),
+        ):
+            assert engine_slots.is_full("basic@one")
+
+
+class BreakerTests(EnginesCase):
+    def breaker(self) -> EngineBreaker:
+        """Of another process: what it knows, it has from the store."""
+        doors.everybodys.cache_clear()
+        return EngineBreaker("ollama", LONG)
+
+    def test_all_processes_leave_an_engine_alone_that_does_not_work(self) -> None:
+        image = self.found()
+        self.says(500)
+        self.draft(image)
+        assert 10 < self.breaker().wait() <= 15
+
+    def test_one_picture_at_a_time_tries_it_again(self) -> None:
+        assert self.breaker().enter() == 0
+        self.breaker().failed()
+        later = mock.patch("processing.engine_breaker.time", return_value=timezone.now().timestamp() + 20)
+        with later:
+            probe, other = self.breaker(), self.breaker()
+            assert probe.enter() == 0
+            assert 0 < other.enter() <= 15
+            probe.answered()
+            assert self.breaker().enter() == 0
+
+    def test_a_probe_that_fails_makes_the_pause_longer(self) -> None:
+        began = timezone.now().timestamp()
+        for after, pause in ((0, 15), (100, 100), (250, 250), (3000, 600)):
+            with mock.patch("processing.engine_breaker.time", return_value=began + after):
+                probe = self.breaker()
+                assert probe.enter() == 0
+                assert round(probe.failed()) == pause
+                assert round(self.breaker().wait()) == pause
+
+    def test_a_picture_that_may_not_go_says_why_and_sends_nothing(self) -> None:
+        self.sandbox.add_status(pictures=2)
+        self.run_task(self.start())
+        first, second = Image.objects.order_by("pk")
+        self.says(500)
+        self.draft(first)
+        asked = len(self.ollama.asked)
+        assert self.draft(second) == Result.LATER
+        assert len(self.ollama.asked) == asked
+        assert self.attempts()[-1] == ("ollama", "held")
+        assert "no room" in (second.processing_error or "")
+        assert second.failures == 0
+
+
+class ReuseTests(EnginesCase):
+    def again(self, image: Image) -> None:
+        """By a task that drafts again what exists."""
+        self.run_task(self.start(reprocess_existing=True))
+        assert self.draft(image) == Result.DRAFTED
+
+    def drafted(self) -> Image:
+        image = self.found()
+        self.draft(image)
+        self.run_task(image_task(image))
+        return image
+
+    def test_the_same_question_about_the_same_bytes_is_not_sent_again(self) -> None:
+        image = self.drafted()
+        self.again(image)
+        assert len(self.ollama.asked) == 1
+        assert self.attempts() == [("ollama", "answered"), ("ollama", "reused")]
+        first, second = image.versions.order_by("pk")
+        assert first.request_key == second.request_key != ""
+        assert (second.text, second.model, second.cost) == (TEXT, "qwen3-vl:4b", 0)
+        assert EngineAttempt.objects.get(outcome="reused").cost == 0
+
+    def test_another_context_is_another_question(self) -> None:
+        image = self.drafted()
+        Post.objects.update(post_content="Quite another text.")
+        drafts.ask_for_new_drafts([image.pk], image.batch_id)
+        assert self.draft(image) == Result.DRAFTED
+        assert len(self.ollama.asked) == 2
+
+    def test_another_owners_text_is_not_taken(self) -> None:
+        ours = self.drafted()
+        CaptionVersion.objects.update(image=self.copy(cast.connect(cast.make_user("otto"), self.sandbox)))
+        drafts.ask_for_new_drafts([ours.pk], ours.batch_id)
+        assert self.draft(ours) == Result.DRAFTED
+        assert len(self.ollama.asked) == 2
+
+    def copy(self, connection: PlatformConnection) -> Image:
+        """The same picture of somebody else's account."""
+        post = Post.objects.create(platform_connection=connection, post_id="1", author_id="1", post_url="https://x")
+        return Image.objects.create(
+            post=post, platform_connection=connection, image_url="https://x", attachment_index=0
+        )
+
+    def test_a_person_who_asks_for_a_new_draft_gets_another_one(self) -> None:
+        image = self.drafted()
+        assert drafts.ask_for_new_draft(image, self.owner, instruction="", candidates=0)
+        self.says("Waves break on a rock below a lighthouse.")
+        assert self.draft(image) == Result.DRAFTED
+        temperatures = [asked["options"]["temperature"] for asked in self.ollama.asked]
+        assert temperatures[1] > temperatures[0]
+        assert image.generated_caption == "Waves break on a rock below a lighthouse."
+
+
+class LanguageTests(EnginesCase):
+    GERMAN = "Ein Leuchtturm auf einem Felsen, ringsum hohe Wellen und darüber ein grauer Himmel."
+
+    def test_an_answer_in_another_language_is_asked_for_once_more(self) -> None:
+        image = self.found()
+        self.says(self.GERMAN, TEXT)
+        assert self.draft(image) == Result.DRAFTED
+        assert len(self.ollama.asked) == 2
+        assert (image.generated_caption, image.language) == (TEXT, "en")
+        assert self.codes(image).count("wrong-language") == 0
+
+    def test_one_that_stays_in_another_language_is_told_to_the_reviewer(self) -> None:
+        image = self.found()
+        self.says(self.GERMAN)
+        assert self.draft(image) == Result.DRAFTED
+        assert len(self.ollama.asked) == 2
+        assert "wrong-language" in self.codes(image)
+        assert image.needs_special_review
+
+    def codes(self, image: Image) -> list[str]:
+        return [finding["code"] for finding in image.versions.get().findings]
+
+
+class CandidateTests(EnginesCase):
+    OTHER = "Waves break on a rock below a lighthouse."
+
+    def kinds(self) -> list[str]:
+        return list(CaptionVersion.objects.order_by("pk").values_list("kind", flat=True))
+
+    def test_further_texts_come_beside_a_draft_which_stays(self) -> None:
+        image = self.found()
+        self.draft(image)
+        self.run_task(image_task(image))
+        assert drafts.ask_for_new_draft(image, self.owner, instruction="", candidates=2)
+        self.says(self.OTHER, TEXT)
+        assert self.draft(image) == Result.DRAFTED
+        assert image.generated_caption == TEXT
+        assert self.kinds() == ["generated", "candidate"]  # the second one was the draft over again
+
+    @override_settings(CANDIDATES_FOR_DOUBTFUL=1)
+    def test_a_doubtful_draft_gets_one_by_itself_if_the_operator_wants_that(self) -> None:
+        image = self.found()
+        self.says(LanguageTests.GERMAN, LanguageTests.GERMAN, self.OTHER)
+        assert self.draft(image) == Result.DRAFTED
+        assert self.kinds() == ["generated", "candidate"]
+
+    @override_settings(CANDIDATES_FOR_DOUBTFUL=2)
+    def test_one_that_fails_does_the_draft_no_harm(self) -> None:
+        image = self.found()
+        self.says(LanguageTests.GERMAN, LanguageTests.GERMAN, 500)
+        with self.assertLogs("processing.drafting", level="WARNING"):
+            assert self.draft(image) == Result.DRAFTED
+        assert self.kinds() == ["generated"]
+        assert image.processing_error is None
+
+
+def image_task(image: Image) -> CaptionGenerationTask:
+    return CaptionGenerationTask.objects.get(pk=image.batch_id)
