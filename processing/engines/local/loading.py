@@ -59,7 +59,7 @@ class LocalModel:
             raise EngineUnavailable(f"The model was busy with other pictures for {seconds:.0f} seconds.")
         try:
             return self._generate(self._inputs(prompt, pictures), temperature, seconds)
-        except (RuntimeError, MemoryError) as error:
+        except (RuntimeError, MemoryError, ValueError, IndexError) as error:
             raise _explain(error) from error
         finally:
             self.turn.release()
@@ -148,6 +148,7 @@ def _load(folder: Path) -> LocalModel:
     os.environ["HF_HUB_OFFLINE"] = "1"  # everything lies in the folder; nothing is asked of the network
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText, AutoProcessor
     from transformers.utils import logging
 
@@ -161,7 +162,7 @@ def _load(folder: Path) -> LocalModel:
             folder, dtype=_number_format(torch, device), use_safetensors=True, **local
         )
         model = model.to(device).eval()
-    except (OSError, ValueError, TypeError, KeyError, ImportError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, ImportError, AttributeError, SafetensorError) as error:
         raise EngineMisconfigured(f"The model in {folder} cannot be loaded: {_line(error)}") from error
     except (RuntimeError, MemoryError) as error:
         if _is_out_of_memory(error):
@@ -216,7 +217,7 @@ def _is_out_of_memory(error: BaseException) -> bool:
     return "out of memory" in str(error).lower() or "can't allocate memory" in str(error)
 
 
-def _explain(error: RuntimeError | MemoryError) -> EngineRefused | EngineUnavailable:
+def _explain(error: Exception) -> EngineRefused | EngineUnavailable:
     if not _is_out_of_memory(error):
         return EngineRefused(f"The model failed on this picture: {_line(error)}")
     import torch
