@@ -23,8 +23,8 @@ HIDDEN = re.compile(
 )
 # What a secret looks like in a line of text, with what stands before it.
 SECRETS_IN_TEXT = re.compile(
-    r"(\bbearer\s+|\b(?:access_token|refresh_token|client_secret|client_key|code_verifier|password|sessionid)"
-    r"[\"']?\s*[=:]\s*[\"']?|[?&](?:code|state|token)=)[^\s\"'&,;}]+|()\bgAAAA[\w-]{20,}=*",
+    r"(\bbearer\s+|\b(?:access_token|refresh_token|client_secret|client_key|code_verifier|password|sessionid|\w*api_?key)"
+    r"[\"']?\s*[=:]\s*[\"']?|[?&](?:code|state|token)=)[^\s\"'&,;}]+|()\b(?:gAAAA[\w-]{20,}=*|sk-[\w-]{12,})",
     re.IGNORECASE,
 )
 

@@ -72,7 +72,7 @@ class ModelServer:
         such, if the server itself said so.
         """
         response = self._request(method, path, timeout, json)
-        said, code = _error_in(response)
+        said, code = _error_in(response, self._key)
         if response.status != 200:
             raise self._failure(response.status, said, code, response.headers)
         try:
@@ -123,7 +123,7 @@ class ModelServer:
         return clean_line(line, REASON_LENGTH)
 
 
-def _error_in(response: Response) -> tuple[str, str]:
+def _error_in(response: Response, key: str) -> tuple[str, str]:
     """What the server says of an error, and the code that it gives it, both "" if nothing.
 
     As seen: {"error": {"message", "code"}} (OpenAI, vLLM, llama.cpp), {"error": "…"} (Ollama), {"detail": "…"} or
@@ -132,7 +132,8 @@ def _error_in(response: Response) -> tuple[str, str]:
     try:
         body = response.json()
     except OutboundRefused:
-        text = response.body[:4096].decode("utf-8", "replace")
+        whole = response.body.replace(key.encode(), b"*****") if key else response.body  # before half of it is cut off
+        text = whole[:4096].decode("utf-8", "replace")
         return (strip_html(text) if "<" in text else text), ""
     if not isinstance(body, dict):
         return "", ""

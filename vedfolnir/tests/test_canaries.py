@@ -19,6 +19,8 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 import pytest
 import redis
 import requests
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from platforms.sandbox.testing import SandboxHandle, running_sandbox
 from vedfolnir.tests.compose import command_of
@@ -29,6 +31,7 @@ CALLBACK = {"code": "canary-oauth-code-91c2", "state": "canary-oauth-state-44d0"
 # Where servers send people back to, and an address that nobody has; with what is answered in the end.
 CALLBACKS = {"/platforms/oauth/return": 200, "/no/such/page/": 404}
 PASSWORD, WRONG_PASSWORD, NEW_PASSWORD = (f"canary-{word}-password-5b1e" for word in ("right", "wrong", "new"))
+MODEL_KEY = "canary-model-key-8e07"
 CIPHERTEXT = "gAAAA"
 TABLES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table'",
@@ -151,8 +154,27 @@ def _value(client: Any, key: bytes) -> Any:
     return read[client.type(key)]()
 
 
-def set_up(live: Installation, sandbox: SandboxHandle, search: Search) -> None:
+@contextmanager
+def leaking_model_server() -> Iterator[str]:
+    """An OpenAI-compatible server that repeats the key: by turns in the text of an error and in a description."""
+    turns = iter(range(10_000))
+
+    def answer(request: Request) -> Response:
+        said = f"The sign reads {request.headers.get('Authorization', '').removeprefix('Bearer ')}"
+        body: dict[str, Any] = {"choices": [{"message": {"content": said}, "finish_reason": "stop"}]}
+        bad = next(turns) % 2 == 0
+        return Response(json.dumps({"error": {"message": said}} if bad else body), 400 if bad else 200)
+
+    with HTTPServer() as server:
+        server.expect_request("/v1/chat/completions").respond_with_handler(answer)
+        yield server.url_for("/v1")
+        assert len(server.log) >= 6  # it was asked for every picture
+
+
+def set_up(live: Installation, sandbox: SandboxHandle, search: Search, models: str) -> None:
     live.environment |= {"OUTBOUND_ALLOW": sandbox.url.removeprefix("http://"), "LOG_LEVEL": "DEBUG"}
+    live.environment |= {"CAPTION_ENGINE": "openai,basic", "OPENAI_BASE_URL": models, "OPENAI_MODEL": "leaking"}
+    live.environment |= {"OPENAI_API_KEY": MODEL_KEY}
     for command in ("migrate", "createcachetable"):
         search.add(command, live.manage(command))
     live.manage("collectstatic", "--no-input")
@@ -304,7 +326,7 @@ def assert_nothing_found(live: Installation, search: Search) -> None:
 
 
 def searched(sandbox: SandboxHandle) -> Search:
-    secrets = {"access token": sandbox.token, **STORED, **CALLBACK}
+    secrets = {"access token": sandbox.token, "model key": MODEL_KEY, **STORED, **CALLBACK}
     return Search(secrets | {"password": PASSWORD, "wrong password": WRONG_PASSWORD, "new password": NEW_PASSWORD})
 
 
@@ -312,9 +334,13 @@ def searched(sandbox: SandboxHandle) -> Search:
 @pytest.mark.slow
 def test_no_secret_is_anywhere_on_mariadb_and_redis(tmp_path: Path) -> None:
     port = free_port()
-    with running_sandbox(tmp_path, with_samples=False) as sandbox, installation(tmp_path, services=True) as live:
+    with (
+        running_sandbox(tmp_path, with_samples=False) as sandbox,
+        installation(tmp_path, services=True) as live,
+        leaking_model_server() as models,
+    ):
         search = searched(sandbox)
-        set_up(live, sandbox, search)
+        set_up(live, sandbox, search, models)
         browser = Browser(f"http://127.0.0.1:{port}", search)
         with monitored(live.environment["REDIS_URL"], search):
             live.start("web", *command_of("web", bind=f"127.0.0.1:{port}"))
@@ -332,9 +358,13 @@ def test_no_secret_is_anywhere_on_mariadb_and_redis(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_no_secret_is_anywhere_without_services(tmp_path: Path) -> None:
     port = free_port()
-    with running_sandbox(tmp_path, with_samples=False) as sandbox, installation(tmp_path, services=False) as live:
+    with (
+        running_sandbox(tmp_path, with_samples=False) as sandbox,
+        installation(tmp_path, services=False) as live,
+        leaking_model_server() as models,
+    ):
         search = searched(sandbox)
-        set_up(live, sandbox, search)
+        set_up(live, sandbox, search, models)
         browser = Browser(f"http://127.0.0.1:{port}", search)
         live.start("serve", "manage.py", "serve", "--port", str(port))
         wait_until(lambda: answers(browser.url), "the web server")

@@ -281,6 +281,9 @@ def test_settings_with_passwords_in_their_addresses_are_hidden(settings: Setting
         ('{"client_secret": "abc-1", "x": 1}', '{"client_secret": "*****", "x": 1}'),
         ("grant_type=x&refresh_token=abc-1", "grant_type=x&refresh_token=*****"),
         ("UPDATE t SET a = 'gAAAAABn" + "x" * 40 + "=='", "UPDATE t SET a = '*****'"),
+        ("Incorrect API key provided: sk-proj-abc_1" + "x" * 20 + ".", "Incorrect API key provided: *****."),
+        ("OPENAI_API_KEY=abc-1 x", "OPENAI_API_KEY=***** x"),
+        ("openai(api_key='abc-1', x=1)", "openai(api_key='*****', x=1)"),
         ("status code=500, state: running", "status code=500, state: running"),
     ],
 )

@@ -37,14 +37,26 @@ def read_settings() -> dict[str, Any]:
         ("ALLOWED_HOSTS", "", "ALLOWED_HOSTS is empty"),
         ("ALLOWED_HOSTS", " , ", "ALLOWED_HOSTS is empty"),
         ("ALLOWED_HOSTS", "https://captions.example.org", "without https://"),
-        ("CAPTION_ENGINE", "nonsense", "no caption engine “nonsense”. Known are: auto, basic, ollama."),
+        (
+            "CAPTION_ENGINE",
+            "nonsense",
+            "no caption engine “nonsense”. Known are: auto, basic, ollama, openai, transformers.",
+        ),
         ("CAPTION_ENGINE", "ollama,nonsense", "no caption engine “nonsense”"),
         ("CAPTION_ENGINE", "auto,basic", "“auto” chooses by itself"),
-        ("CAPTION_ENGINE", ",", "No caption engine is named. Known are: auto, basic, ollama."),
+        ("CAPTION_ENGINE", ",", "No caption engine is named. Known are: auto, basic, ollama, openai, transformers."),
         ("CAPTION_LANGUAGE", "German", "CAPTION_LANGUAGE is 'German'. Use the code of a language"),
         ("OLLAMA_URL", "localhost:11434", "OLLAMA_URL .* Use one such as http://127.0.0.1:11434"),
         ("OLLAMA_URL", "ftp://localhost", "Only addresses that begin with https:// or http://"),
         ("OLLAMA_URL", "http://localhost:x", "OLLAMA_URL .* port"),
+        ("CAPTION_ENGINE", "openai,basic", "OPENAI_BASE_URL, where pictures go, is not set. Use one such as"),
+        ("OPENAI_BASE_URL", "localhost:8000/v1", "OPENAI_BASE_URL is not the address of a server: .*Use one such as"),
+        ("OPENAI_BASE_URL", "https://me:geheim@host/v1", "OPENAI_BASE_URL .* user name or password"),
+        ("OPENAI_BASE_URL", "https://host/v1/chat/completions", "OPENAI_BASE_URL must end before the name of a call"),
+        ("OPENAI_BASE_URL", "https://host/v1?api-version=1", "OPENAI_BASE_URL must end before"),
+        ("OPENAI_BASE_URL", "https://api.openai.com/v1", "Name the one to use as OPENAI_MODEL"),
+        ("OPENAI_API_KEY", "sk-geheim two", "OPENAI_API_KEY contains blanks"),
+        ("CAPTION_STRUCTURED", "maybe", "CAPTION_STRUCTURED is 'maybe'. Use true or false."),
         ("OUTBOUND_ALLOW", "a b/c", "OUTBOUND_ALLOW .*'a b/c' is not host or host:port"),
         ("OUTBOUND_ALLOW", "ok.example,host:99999", "'host:99999' is not host or host:port"),
         ("REDIS_URL", "http://x", "REDIS_URL .* Use redis://"),
@@ -69,6 +81,26 @@ def test_a_malformed_setting_is_named_with_what_to_do(
     with pytest.raises(ImproperlyConfigured, match=said) as raised:
         read_settings()
     assert "\n" not in str(raised.value)
+    assert "geheim" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "used"),
+    [
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000/v1"),
+        ("http://127.0.0.1:8000/", "http://127.0.0.1:8000/v1"),
+        ("https://host.example/openai/v1/", "https://host.example/openai/v1"),
+    ],
+)
+def test_the_address_of_a_model_server_needs_no_path(environment: dict[str, str], url: str, used: str) -> None:
+    environment |= {"OPENAI_BASE_URL": url, "CAPTION_ENGINE": "openai"}
+    assert read_settings()["OPENAI_BASE_URL"] == used
+
+
+def test_the_key_of_a_model_server_may_come_from_a_file(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-from-a-file\n", encoding="utf-8")
+    environment["OPENAI_API_KEY_FILE"] = str(tmp_path / "key")
+    assert read_settings()["OPENAI_API_KEY"] == "sk-from-a-file"
 
 
 @pytest.mark.parametrize("url", ["mysql://u:geheim@h:x/y", "redis-tls://:geheim@h/0"])
