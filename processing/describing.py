@@ -18,7 +18,7 @@ from processing.drafting import Making
 from processing.engine_breaker import SHORTEST, LeftAlone
 from processing.engine_choice import EngineMisconfigured, current_chain
 from processing.engines import Chain, Engine, EngineRefused, EngineUnavailable
-from processing.preparation import PictureRefused, PreparedImage
+from processing.preparation import PictureRefused, PreparationUnavailable, PreparedImage
 from vedfolnir.lib.outbound import OutboundRefused, OutboundUnavailable
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def _describe(image: Image, engine: Chain | Engine | None) -> Result:
         return _wait(image, error.reason, error.seconds, picture)
     except Held as error:
         return _after_held(image, error)
-    except (OutboundUnavailable, EngineMisconfigured) as error:
+    except (OutboundUnavailable, PreparationUnavailable, EngineMisconfigured) as error:
         return _later(image, str(error), picture)
     except (EngineRefused, OutboundRefused, PictureRefused) as error:
         return _give_up(image, str(error), picture)

@@ -35,8 +35,8 @@ MOST_CHILDREN = max(1, min(4, os.cpu_count() or 1))  # at a time; who comes next
 MOST_REPLY = 16 * 1024**2  # bytes: three JPEGs of at most 1024 x 1024
 
 _ROOT = Path(__file__).resolve().parents[2]
-# For glibc: one heap, which keeps 64 MiB between pictures instead of giving every page back to the system and asking for
-# it again; a sixth of the time of a photograph.
+# For glibc: one heap, which keeps 64 MiB between pictures instead of giving every page back and asking for it again: a
+# sixth of the time of a photograph.
 _MALLOC = {
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_TOP_PAD_": str(16 * 1024**2),
