@@ -18,6 +18,7 @@ from werkzeug import Response
 
 from processing.engines import Chain, EngineAnswer, EngineRequest
 from processing.preparation import PreparedImage
+from processing.tests.fake_servers import FakeOpenAI
 from processing.tests.pictures import card, encoded, noise, png_header
 
 # None of these tests may use the database: pytest-django raises where one does.
@@ -66,6 +67,29 @@ def test_it_prints_one_json_object_per_line(sign: str) -> None:
     assert (first["score"], first["findings"], first["needs_special_review"]) == (100, [], True)
     assert first["seconds"] > 0
     assert status == 0
+
+
+def test_a_check_says_of_each_engine_whether_it_works(httpserver: HTTPServer, settings: Settings) -> None:
+    settings.OPENAI_BASE_URL = FakeOpenAI(httpserver).url
+    out, err, status = run("--check", "--engine", "openai,basic")
+    assert [line.partition(" (")[0] for line in out.splitlines()] == ["openai: works", "basic: works"]
+    assert (err, status) == ("", 0)
+
+
+def test_a_check_of_an_engine_that_is_down_fails_with_the_reason(settings: Settings) -> None:
+    settings.OPENAI_BASE_URL, settings.OPENAI_MODEL = "http://127.0.0.1:9/v1", "any"
+    out, err, status = run("--check", "--engine", "openai,basic")
+    assert out.startswith("basic: works")
+    assert "openai: The model server at http://127.0.0.1:9 does not answer" in err
+    assert "1 of 2 engines do not work." in err
+    assert status == 1
+
+
+def test_a_check_takes_no_pictures_and_pictures_no_check(sign: str) -> None:
+    for arguments in ((), ("--check", sign)):
+        _out, err, status = run(*arguments)
+        assert "Name pictures to describe, or else --check" in err
+        assert status == 1
 
 
 def test_findings_are_named(tmp_path: Path) -> None:
@@ -174,7 +198,10 @@ def test_auto_says_which_engine_it_took_and_why(sign: str, settings: Settings) -
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--engine", "gpt"], "There is no caption engine “gpt”. Known are: auto, basic, ollama."),
+        (
+            ["--engine", "gpt"],
+            "There is no caption engine “gpt”. Known are: auto, basic, ollama, openai, transformers.",
+        ),
         (["--engine", ""], "No caption engine is named."),
         (["--max-length", "0"], "--max-length must be at least 1."),
         (["--language", ""], "argument --language: '' is not a language code. Use one such as en, de or pt-br."),

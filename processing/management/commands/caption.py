@@ -41,6 +41,7 @@ Needs no account, no database and no running server. Nothing is stored.
   manage.py caption holiday.jpg scan.png
   manage.py caption --engine basic --language de https://example.org/picture.jpg
   manage.py caption --json *.png | jq .text
+  manage.py caption --check --engine ollama
 
 --json prints one JSON object per picture and line, in the order given: name, text, language, engine, model, category,
 needs_special_review, score, findings (code, severity, message, span), notes, seconds; for a picture that failed,
@@ -107,7 +108,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "pictures", nargs="+", metavar="FILE|URL", help="picture files, or http(s) addresses of some"
+            "pictures", nargs="*", metavar="FILE|URL", help="picture files, or http(s) addresses of some"
+        )
+        parser.add_argument(
+            "--check",
+            action="store_true",
+            help="have each engine describe a small built-in picture, and say whether it works; takes no pictures",
         )
         parser.add_argument("--json", action="store_true", dest="as_json", help="print JSON, one object per line")
         parser.add_argument(
@@ -132,7 +138,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["max_length"] < 1:
             raise CommandError("--max-length must be at least 1.")
+        if options["check"] == bool(options["pictures"]):
+            raise CommandError("Name pictures to describe, or else --check to see whether the engines work.")
         chain = self._chain(options["engine"], options["timeout"])
+        if options["check"]:
+            self._check(chain)
+        else:
+            self._describe_all(chain, options)
+
+    def _describe_all(self, chain: Chain, options: dict[str, Any]) -> None:
         request = EngineRequest(language=options["language"], max_length=options["max_length"])
         if not _is_known(request.language):
             self._note(
@@ -152,6 +166,22 @@ class Command(BaseCommand):
                 unusable += any(finding.severity == "blocker" for finding in result.findings)
                 self._print(result, as_json=options["as_json"])
         self._judge(failed, unusable, len(options["pictures"]))
+
+    def _check(self, chain: Chain) -> None:
+        """Say of each engine whether it works. Raises CommandError unless all do."""
+        failed = 0
+        for engine in chain.engines:
+            started = time.monotonic()
+            try:
+                with self._patience(engine.name):
+                    engine.health()
+            except EngineError as error:
+                failed += 1
+                self._note(f"{engine.name}: {error.reason}")
+            else:
+                self.stdout.write(f"{engine.name}: works ({time.monotonic() - started:.1f} s)")
+        if failed:
+            raise CommandError(f"{failed} of {len(chain.engines)} engines do not work.")
 
     def _judge(self, failed: int, unusable: int, count: int) -> None:
         """Raise CommandError unless every picture has a text that can be used."""
