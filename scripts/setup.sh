@@ -147,3 +147,29 @@ need_venv() {
 pip_install() {
   quietly .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
 }
+
+# PyTorch's own index has its build for processors: 200 MB, where the one on PyPI brings gigabytes of CUDA.
+TORCH_FOR_PROCESSORS=https://download.pytorch.org/whl/cpu
+
+has_nvidia() {
+  [ -e /dev/nvidiactl ] || command -v nvidia-smi >/dev/null
+}
+
+# install_local KIND FILE...: torch, transformers and what FILEs name beside them, unless they are there. Fails where
+# they cannot be had.
+install_local() {
+  local kind=$1
+  shift
+  is_installed "$kind" requirements.txt "$@" && return
+  say "Installing what models in this process need into .venv (about 400 MB to fetch; with an NVIDIA card, some GB)"
+  if [ "$(uname -s)" = Linux ] && ! has_nvidia; then
+    pip_install --no-deps --extra-index-url "$TORCH_FOR_PROCESSORS" --retries 1 \
+      "$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements-local.txt)" || return 1
+  fi
+  local file
+  for file; do
+    pip_install -r "$file" || return 1
+  done
+  ! has_nvidia || pip_install "$(sed -n 's/.*pip install \(torchvision==[^ ]*\)$/\1/p' requirements-local.txt)" || return 1
+  mark_installed "$kind" requirements.txt "$@"
+}

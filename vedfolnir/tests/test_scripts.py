@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ from scripts.healthcheck import check_beat
 from scripts.make_env import KeyLost, make_env
 
 ROOT = Path(settings.BASE_DIR)
+DEV, LOCAL, MODELS = (
+    ("requirements.txt", "requirements-dev.txt"),
+    ("requirements-local.txt",),
+    ("requirements-models.txt",),
+)
+PINNED_BY_TORCH = ("nvidia-", "cuda-", "triton")  # of its build for graphics cards
 SERVICES = [sys.executable, "scripts/services.py", "run", "redis", "--"]
 
 
@@ -121,16 +128,14 @@ def pins(*names: str) -> Iterator[Requirement]:
 
 
 def test_every_requirement_is_pinned_exactly() -> None:
-    loose = [
-        str(pin)
-        for pin in pins("requirements.txt", "requirements-dev.txt")
-        if not re.match(r"==\d", str(pin.specifier))
-    ]
+    loose = [str(pin) for pin in pins(*DEV, *LOCAL, *MODELS) if not re.match(r"==\d", str(pin.specifier))]
     assert loose == []
 
 
-@pytest.mark.parametrize("names", [("requirements.txt",), ("requirements.txt", "requirements-dev.txt")])
+@pytest.mark.parametrize("names", [DEV[:1], DEV, (*DEV[:1], *LOCAL), (*DEV[:1], *LOCAL, *MODELS)])
 def test_what_the_requirements_bring_along_is_pinned_too(names: tuple[str, ...]) -> None:
+    if names[-1] in (*LOCAL, *MODELS) and find_spec("torch") is None:
+        pytest.skip("the packages of requirements-models.txt are not installed; scripts/test does it")
     pinned = {canonicalize_name(pin.name) for pin in pins(*names)}
     waiting = [(pin.name, extra) for pin in pins(*names) for extra in ["", *pin.extras] if _applies(pin)]
     seen: set[tuple[str, str]] = set()
@@ -142,7 +147,15 @@ def test_what_the_requirements_bring_along_is_pinned_too(names: tuple[str, ...])
         for needed in map(Requirement, distribution(name).requires or []):
             if _applies(needed, extra):
                 waiting += [(needed.name, wanted) for wanted in ["", *needed.extras]]
-    assert {canonicalize_name(name) for name, _extra in seen} - pinned == set()
+    unpinned = {canonicalize_name(name) for name, _extra in seen} - pinned
+    assert {name for name in unpinned if not name.startswith(PINNED_BY_TORCH)} == set()
+
+
+def test_one_package_has_one_version_in_all_lists() -> None:
+    versions: dict[str, set[str]] = {}
+    for pin in pins(*DEV, *LOCAL, *MODELS):
+        versions.setdefault(canonicalize_name(pin.name), set()).add(str(pin.specifier))
+    assert {name: said for name, said in versions.items() if len(said) > 1} == {}
 
 
 def _applies(requirement: Requirement, extra: str = "") -> bool:

@@ -11,6 +11,8 @@ from processing.engines.base import EngineMisconfigured
 from processing.engines.local.choice import chosen_model
 from processing.engines.local.fetching import FetchFailed, Hub, Plan
 
+INTERRUPTED = 130  # as shells have it: 128 and the number of SIGINT
+
 HELP = """Fetch the model of the engine `transformers` to this machine, once.
 
   manage.py fetch_model
@@ -53,7 +55,9 @@ class Command(BaseCommand):
         except FetchFailed as error:
             raise CommandError(f"{model.label} could not be fetched. {error}") from error
         except KeyboardInterrupt:
-            raise CommandError("Interrupted. What has arrived is kept: the same command goes on from there.") from None
+            raise CommandError(
+                "Interrupted. What has arrived is kept: the same command goes on from there.", returncode=INTERRUPTED
+            ) from None
         finally:
             hub.close()
 
