@@ -6,7 +6,8 @@ Locks are taken in one order: post, image, publication. So two approvals of one 
 one of them is the last.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 from accounts import audit
 from accounts.models import User
 from captions import checks, drafts, measuring, memory
+from captions.judging import DEFAULT_LIMIT, alt_text_limit, around_image, judge
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.refusals import (
     AlreadyDecided,
@@ -35,7 +37,6 @@ from captions.settling import (
     take_out_of_publication,
 )
 from platforms.models import PlatformConnection
-from platforms.speaking import why_not_kept
 from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import clean_alt_text, clean_line
 
@@ -65,7 +66,6 @@ __all__ = [
     "requeue",
 ]
 
-DEFAULT_LIMIT = 1500  # code points: Mastodon's default, where a server does not say
 # Of everything that the checks call a blocker: what counts as no alt text everywhere here (blank, emoji or punctuation
 # alone), and what the server would not take. The rest is for the person to judge.
 REFUSED_CODES = frozenset({"empty", "over-limit", "not-kept"})
@@ -82,20 +82,13 @@ class Decision:
     waiting_for: int
 
 
-def alt_text_limit(connection: PlatformConnection | None) -> int:
-    """The longest alt text that the connection's server takes, in code points."""
-    return (connection.alt_text_limit if connection else None) or DEFAULT_LIMIT
+def findings_for(image: Image, text: str, language: str = "") -> Sequence[checks.Finding]:
+    """What the checks say about `text`, which a person wrote or approved, for this image.
 
-
-def findings_for(image: Image, text: str) -> list[checks.Finding]:
-    """What the checks say about `text` for this image."""
-    return checks.check(
-        text,
-        limit=alt_text_limit(image.platform_connection),
-        language=image.language or image.post.language or None,
-        post_text=image.post.post_content or "",
-        is_kept=image.platform_connection is None or not why_not_kept(image.platform_connection, text),
-    )
+    `language` is that of the text, where it is not that of the draft.
+    """
+    known = {"language": language} if language else {}
+    return judge(image, text, around_image(image, **known)).findings
 
 
 def approve(
@@ -132,7 +125,7 @@ def _approve(
     _require_latest(image, seen)
     if seen_edit is not None and image.is_decidable and seen_edit != image.post.edited_at:
         raise PostChanged(_("The post was edited while you worked on it. Read it again: it is shown as it is now."))
-    findings = findings_for(image, text)
+    findings = findings_for(image, text, language)
     if refused := [finding for finding in findings if finding.code in REFUSED_CODES]:
         raise TextRefused(refused)
     draft = image.generated_caption
@@ -147,7 +140,7 @@ def _approve(
         language=language,
         author=reviewer,
         score=checks.score(findings),
-        findings=[_as_json(finding) for finding in findings],
+        findings=[finding.as_json() for finding in findings],
         based_on=measured.based_on,
         edit_distance=measured.edit_distance,
         seconds=measured.seconds,
@@ -409,7 +402,3 @@ def _settled(post_id: int) -> Decision:
         publication=Publication.objects.open().filter(post=post_id).first(),
         waiting_for=Image.objects.holding_back().filter(post=post_id).count(),
     )
-
-
-def _as_json(finding: checks.Finding) -> dict[str, Any]:
-    return asdict(finding) | {"message": str(finding.message)}

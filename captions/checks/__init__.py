@@ -25,6 +25,8 @@ __all__ = [
     "Term",
     "check",
     "explain",
+    "finding",
+    "gravest_first",
     "score",
     "why_special",
 ]

@@ -7,7 +7,6 @@ from functools import cached_property
 
 from captions import phrasebook
 from captions.kinds import Kind
-from captions.languages import base
 from vedfolnir.lib.text import words
 
 UNSPACED = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
@@ -15,6 +14,8 @@ QUOTED = re.compile(
     '“([^”“]{2,})[”“]|„([^“”„]{2,})[“”]|«([^»]{2,})»|»([^«]{2,})«|‹([^›]{2,})›|"([^"]{2,})"|「([^」]{2,})」'
     "|『([^』]{2,})』|(?<!\\w)‘([^‘]{2,}?)’(?!\\w)|《([^》]{2,})》"
 )
+
+_SHOUTED = 12  # letters: fewer are an acronym
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,12 @@ class Around:
 
     limit: int | None = None  # of the server, in code points
     language: str | None = None  # that the text is to be in
+    also_in: tuple[str, ...] = ()  # languages that paragraphs of it may be in, too
     post_text: str = ""
     content_warning: str = ""
     tags: tuple[str, ...] = ()  # without "#"
-    siblings: tuple[str, ...] = ()  # the alt texts of the post's other pictures
+    siblings: tuple[str, ...] = ()  # what readers hear of the post's other pictures
+    drafts_beside: tuple[str, ...] = ()  # the texts of the others that nobody approved
     visible_text: str = ""  # what was read in the picture, a line each
     unreadable: tuple[str, ...] = ()  # scripts that are in the picture and that nobody could read
     codes: tuple[str, ...] = ()  # what its QR and bar codes say
@@ -72,10 +75,6 @@ class Reading:
         """Whether the embedded describer wrote it, which quotes what it read and is cautious by trade."""
         return (self.around.engine or "").startswith("basic")
 
-    @property
-    def is_english(self) -> bool:
-        return base(self.around.language or "en") == "en"
-
     @cached_property
     def bare(self) -> str:
         """The text with its quotations blanked out; positions stay."""
@@ -96,6 +95,12 @@ class Reading:
     def seen(self) -> frozenset[str]:
         """The words that were read in the picture."""
         return frozenset(units(" ".join((self.around.visible_text, *self.around.codes))))
+
+    @cached_property
+    def is_shouted(self) -> bool:
+        """Whether all letters outside quotations are capitals."""
+        letters = [character for character in self.bare if character.isupper() or character.islower()]
+        return len(letters) >= _SHOUTED and all(letter.isupper() for letter in letters)
 
     @property
     def kind(self) -> str:

@@ -1,7 +1,7 @@
 """What can be wrong with a text, how grave it is, and what it costs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from django.utils.translation import gettext as _
@@ -86,6 +86,10 @@ class Finding:
     message: StrOrPromise
     span: Span = None
     detail: str = ""
+
+    def moved(self, by: int) -> "Finding":
+        """The same, `by` code points further on."""
+        return self if self.span is None else replace(self, span=(self.span[0] + by, self.span[1] + by))
 
     def as_json(self) -> dict[str, Any]:
         """As it is stored: "code", "severity", "message", "span", and "detail" if there is one."""

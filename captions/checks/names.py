@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from captions import phrasebook
 from captions.checks.around import Reading, units
 from captions.checks.findings import Finding, finding
-from captions.languages import base
+from captions.languages import base, other_language
 
 _WORD = re.compile(r"[^\W\d_]+(?:[’'\-][^\W\d_]+)*")
 _SENTENCE_START = re.compile(r"(?:^|[.!?…:;¿¡\n(\[“„«\"‘•–—]|\b\d+[.)])\s*$")
@@ -46,8 +46,9 @@ def on_names(reading: Reading) -> Iterator[Finding]:
             match.span(),
             _("%(name)s is in the glossary and has not agreed to be named.") % {"name": match.group()},
         )
-    if not reading.is_machines or reading.is_basic:
+    if not reading.is_machines or reading.is_basic or reading.is_shouted:
         return
+    tells_names = reading.book.names and not other_language(reading.bare, reading.around.language or "en")
     for name in _names(reading):
         if any(name.start < end and start < name.end for start, end in taken) or _is_known(name, reading):
             continue
@@ -55,7 +56,7 @@ def on_names(reading: Reading) -> Iterator[Finding]:
         if _is_person(name, reading):
             detail = _("“%(name)s” is named neither in the post nor in the glossary.") % said
             yield finding("person-without-consent", (name.start, name.end), detail)
-        elif reading.book.names and not (name.begins_sentence and len(name.words) == 1):
+        elif tells_names and not (name.begins_sentence and len(name.words) == 1):
             detail = _("“%(name)s” stands neither in the post nor in the picture.") % said
             yield finding("name-from-nowhere", (name.start, name.end), detail)
 

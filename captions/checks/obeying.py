@@ -11,9 +11,9 @@ from difflib import SequenceMatcher
 from django.utils.translation import gettext as _
 
 from captions import phrasebook
-from captions.checks.around import QUOTED, Reading, quotation, run_size, runs, units
+from captions.checks.around import QUOTED, UNSPACED, Reading, quotation, run_size, runs, units
 from captions.checks.findings import Finding, finding
-from captions.languages import other_language
+from captions.languages import other_language, same_language
 
 _COPIED = 8  # words in a row make a copied sentence
 _FEWEST_TO_COPY = 4  # words: a shorter post says nothing that could be copied
@@ -21,22 +21,25 @@ _SAME = 0.9  # of 1: how alike texts of two pictures may be
 _FENCE = re.compile(
     r"[=<>\[\]{}#*~_-]{4,}|={2,}|<<|>>|\[/?(?:INST|SYS|SYSTEM|POST|USER|DATA)\]|</?(?:post|data|system)>"
 )
+_FENCED = re.compile(r"={2,}[^=\n]*={2,}|<<[^>\n]*>>")
 _LINK_OR_MENTION = re.compile(r"https?://\S+|\bwww\.\S+|(?<![\w.@])@[\w.]+(?:@[\w.-]+)?", re.IGNORECASE)
 _HASHTAG = re.compile(r"(?<![\w&#/])#(?=\w*[^\W\d_])\w+")
 _SENTENCE = re.compile(r"[^.!?。！？؟\n]+[.!?。！？؟]*")
 _SHOUTED = re.compile(r"\b[A-ZÀ-Þ]{4,}(?:[ _-][A-ZÀ-Þ]{2,})*\b")
 _LONGEST_DEMAND = 25  # units of what an answer was told to hold
-_OBEYED_SHARE = 0.7  # of the words that an order ends with
+_OBEYED_SHARE = 0.65  # of the words of an answer that an order ends with
+_TELLING = 4  # letters: shorter words are in every sentence
 
 
 def on_the_post(reading: Reading) -> Iterator[Finding]:
     """Copied sentences, obeyed orders, links, tags and the language."""
-    if _repeats_post(reading):
+    obeyed = [] if reading.is_basic else list(_obeyed(reading))
+    yield from obeyed
+    if not obeyed and _repeats_post(reading):
         yield finding("repeats-post")
     if reading.is_basic:
         return
     yield from _same_as_sibling(reading)
-    yield from _obeyed(reading)
     yield from _leaked(reading)
     for pattern, code in ((_LINK_OR_MENTION, "link-or-mention"), (_HASHTAG, "hashtag")):
         for match in pattern.finditer(reading.text):
@@ -56,7 +59,7 @@ def _repeats_post(reading: Reading) -> bool:
 
 def _same_as_sibling(reading: Reading) -> Iterator[Finding]:
     text = units(reading.text)
-    for sibling in reading.around.siblings:
+    for sibling in (*reading.around.siblings, *reading.around.drafts_beside):
         other = units(sibling)
         if text and other and SequenceMatcher(None, text, other, autojunk=False).ratio() >= _SAME:
             yield finding("same-as-sibling")
@@ -64,9 +67,11 @@ def _same_as_sibling(reading: Reading) -> Iterator[Finding]:
 
 
 def _language(reading: Reading) -> Iterator[Finding]:
-    """Quotations are in whatever language the picture is."""
-    wanted = reading.around.language
-    found = other_language(_LINK_OR_MENTION.sub(" ", reading.bare), wanted) if wanted else ""
+    """Each paragraph. Quotations are in whatever language the picture is."""
+    wanted, also = reading.around.language, reading.around.also_in
+    words = _FENCED.sub(" ", _LINK_OR_MENTION.sub(" ", reading.bare))
+    others = (other_language(part, wanted) for part in words.split("\n\n")) if wanted else ()
+    found = next((each for each in others if each and not any(same_language(each, one) for one in also)), "")
     if found:
         said = {"found": found, "wanted": wanted}
         yield finding("wrong-language", None, _("It is in “%(found)s” instead of “%(wanted)s”.") % said)
@@ -100,15 +105,15 @@ def _can_be_read(words: str, reading: Reading) -> bool:
 def _done(source: str, reading: Reading) -> str:
     """What one of the orders in `source` demands and the text holds outside quotations; empty if nothing."""
     answer = units(reading.bare)
+    said = {word for word in answer if len(word) >= _TELLING or UNSPACED.match(word)}
     for sentence, order in _orders(source):
         for demand in _literal_demands(sentence, order):
             wanted = units(demand)
             if 0 < len(wanted) <= _LONGEST_DEMAND and tuple(wanted) in runs(answer, len(wanted)):
                 return demand
-        tail = [word for word in units(sentence[order.end() :]) if len(word) > 3]
-        held = [word for word in tail if word in answer]
-        if len(tail) > 1 and len(held) >= _OBEYED_SHARE * len(tail) and _is_all(held, answer):
-            return " ".join(held)
+        tail = set(units(sentence[order.end() :]))
+        if len(said) > 1 and sum(word in tail for word in said) >= _OBEYED_SHARE * len(said):
+            return sentence[order.end() :].strip()
     return ""
 
 
@@ -131,12 +136,6 @@ def _literal_demands(sentence: str, order: re.Match[str]) -> Iterator[str]:
         yield after.strip()
         yield from (part.strip() for part in _SENTENCE.findall(after)[:1])
     yield from re.findall(r"[\[({<](\w[^\])}>]{2,60})[\])}>]", sentence)
-
-
-def _is_all(held: list[str], answer: list[str]) -> bool:
-    """Whether there is hardly more in the answer than what was demanded."""
-    long = [word for word in answer if len(word) > 3]
-    return len(held) >= 0.5 * len(long)
 
 
 def _leaked(reading: Reading) -> Iterator[Finding]:

@@ -13,7 +13,6 @@ _LONG = 300  # code points, quotations apart
 _LONG_UNSPACED = 150  # of scripts that say twice as much with a sign
 _SHORTEST = 3  # words
 _SHORTEST_UNSPACED = 6  # characters
-_MAJUSCULE_LETTERS = 12  # fewer in a row are an acronym
 _ENDINGS = tuple(".!?。！？．｡”“\"'’»«›‹)]）］」』》】؟۔।॥။។։…")
 
 _FILE_NAME = re.compile(r"[\w()\-:. ]*\.(?:jpe?g|png|gif|webp|avif|heic|bmp|tiff?|mp4)", re.IGNORECASE)
@@ -98,12 +97,11 @@ def _form(reading: Reading) -> Iterator[Finding]:
         yield finding("long")
     if match := _CUT_OFF.search(text) or reading.book.cut_off.search(text):
         yield finding("truncated", (end - len(match.group()), end))
-    elif not text.endswith(_ENDINGS):
+    elif not text.endswith(_ENDINGS) and not _MARKUP.search(text):
         yield finding("no-full-stop")
     if text[0].islower() and not re.match(r"\w[A-Z]", text):  # iPhone, eBay
         yield finding("no-capital", (0, 1))
-    letters = [character for character in reading.bare if character.isupper() or character.islower()]
-    if len(letters) >= _MAJUSCULE_LETTERS and all(letter.isupper() for letter in letters):
+    if reading.is_shouted:
         yield finding("all-caps")
     if not reading.is_basic and _repeats(reading.bare):
         yield finding("repetition")

@@ -98,7 +98,7 @@ class ApproveTests(ActionCase):
         image = make_image(make_post(self.connection))
         actions.approve(image, text="I'm sorry, I cannot describe this image.", reviewer=self.alice)
         final = image.versions.get(kind=CaptionVersion.Kind.FINAL)
-        self.assertEqual(final.score, 0)
+        self.assertEqual(final.score, 1)
         self.assertTrue(final.findings)
 
     def test_an_empty_text_is_refused(self) -> None:
