@@ -14,7 +14,7 @@ from processing.preparation.opening import format_of, open_header
 JPEG_QUALITY = 85
 # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, which costs less than to decode and shrink it. Where that gives
 # a long edge between these two it is taken as it is: 1008 pixels of the 4032 of a telephone's picture.
-LONG_EDGE_ENOUGH = 960
+LONG_EDGE_ENOUGH = 1000
 
 _ORIENTATION = 0x0112  # EXIF tag; the values below are those of the EXIF 2.3 specification
 _UPRIGHT = {

@@ -1,9 +1,11 @@
 import io
+from dataclasses import replace
 
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from processing.preparation import FORMATS, MAX_BYTES, PictureRefused, PreparedImage, difference_hash, prepare
+from processing.preparation.animation import frames_to_show
 from processing.tests.pictures import encoded, gradient, noise, png_header
 
 # pytest makes errors of all warnings; in the product, Pillow's are ignored (see processing.preparation).
@@ -171,6 +173,72 @@ def test_animations_are_counted_and_show_their_first_frame(picture_format: str) 
     picture = prepare(encoded(frames[0], picture_format, save_all=True, append_images=frames[1:], duration=50))
     assert picture.frames == 4
     assert near(pixel(picture), (255, 0, 0), 20)
+
+
+@pytest.mark.parametrize("picture_format", ["GIF", "PNG", "WEBP", "AVIF"])
+def test_of_an_animation_the_middle_and_the_last_frame_are_there_as_well(picture_format: str) -> None:
+    colours = [(255, 0, 0), (0, 128, 0), (0, 0, 255), (90, 90, 90), (255, 255, 255)]
+    frames = [Image.new("RGB", (60, 40), colour) for colour in colours]
+    picture = prepare(encoded(frames[0], picture_format, save_all=True, append_images=frames[1:], duration=50))
+    shown = [picture, *(replace(picture, jpeg=jpeg) for jpeg in picture.more_frames)]
+    assert [[near(pixel(one), colour, 20) for colour in colours].index(True) for one in shown] == [0, 2, 4]
+
+
+@pytest.mark.parametrize(("frames", "shown"), [(1, []), (2, [1]), (3, [1, 2]), (100, [50, 99])])
+def test_which_frames_are_shown(frames: int, shown: list[int]) -> None:
+    assert frames_to_show(frames, (100, 100)) == shown
+
+
+def test_of_a_long_and_large_animation_no_more_is_decoded_than_is_worth_it() -> None:
+    assert frames_to_show(10_000, (100, 100)) == [4166, 8332]
+    assert frames_to_show(10_000, (5000, 5000)) == [9, 18]
+    assert frames_to_show(10_000, (7071, 7071)) == [4, 8]
+
+
+def test_frames_are_counted_as_pillow_counts_them() -> None:
+    for count in (1, 2, 7):
+        frames = [noise((30, 20)).quantize(2 ** (count + 1)) for _number in range(count)]
+        data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], comment=b"a, comment")
+        with Image.open(io.BytesIO(data)) as image:
+            assert prepare(data).frames == count == getattr(image, "n_frames", 1)
+
+
+@pytest.mark.parametrize("picture_format", ["GIF", "PNG"])
+def test_an_animation_that_is_cut_short_shows_what_there_is(picture_format: str) -> None:
+    frames = [noise((60, 40)) for _number in range(6)]
+    data = encoded(frames[0], picture_format, save_all=True, append_images=frames[1:], duration=50)
+    shown = prepare(data[: len(data) * 2 // 3])
+    assert pixel(shown)
+    assert len(shown.more_frames) < 3
+
+
+def test_a_turned_animation_is_upright_in_all_its_frames() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    frames = [Image.new("RGB", (60, 40), colour) for colour in ("red", "green", "blue")]
+    picture = prepare(encoded(frames[0], "PNG", save_all=True, append_images=frames[1:], exif=exif))
+    sizes = [Image.open(io.BytesIO(jpeg)).size for jpeg in (picture.jpeg, *picture.more_frames)]
+    assert sizes == [(40, 60)] * 3
+
+
+@pytest.mark.parametrize(
+    ("size", "edge"), [((4032, 3024), 1008), ((3024, 4032), 1008), ((4000, 2250), 1000), ((1920, 1080), 1024)]
+)
+def test_a_jpeg_is_decoded_at_the_scale_that_is_enough(size: tuple[int, int], edge: int) -> None:
+    picture = prepare(encoded(gradient(size), "JPEG"))
+    assert (picture.width, picture.height) == size
+    assert max(opened(picture).size) == edge
+    assert pixel(picture, 0.02)[0] < 30
+    assert pixel(picture, 0.98)[0] > 225
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B"])
+def test_large_pictures_of_sixteen_bits_shrink_as_well(mode: str) -> None:
+    wide = Image.new("I;16", (2000, 1000), 128 * 257)
+    data = encoded(wide, "PNG") if mode == "I;16" else encoded(Image.new("I;16B", (2000, 1000), 128 * 257), "TIFF")
+    picture = prepare(data)
+    assert opened(picture).size == (1024, 512)
+    assert near(pixel(picture), (128, 128, 128))
 
 
 def test_the_pages_of_a_tiff_are_no_animation() -> None:
