@@ -4,9 +4,10 @@ import time
 from collections.abc import Callable, Sequence
 
 from captions import checks
+from processing import examining
 from processing.engine_settings import Prices, price_of
 from processing.engines import Engine, EngineAnswer, EngineError, EngineRequest, PostContext
-from processing.engines.base import Template
+from processing.engines.base import Examination, Template
 from processing.evaluation.scoring import Outcome
 from processing.evaluation.sets import Example
 from processing.preparation import PictureRefused, prepare
@@ -30,29 +31,36 @@ def evaluate(
 
 
 def _describe(engine: Engine, example: Example, max_length: int, template: Template | None, prices: Prices) -> Outcome:
-    request = EngineRequest(
-        language=example.language,
-        max_length=max_length,
-        context=PostContext(text=example.post, language=example.language),
-        template=template,
-    )
     started = time.monotonic()
     try:
-        answer = engine.describe(prepare(example.path.read_bytes()), request)
+        prepared = prepare(example.path.read_bytes())
+        request = EngineRequest(
+            language=example.language,
+            max_length=max_length,
+            context=PostContext(text=example.post, language=example.language),
+            template=template,
+            examined=examining.examine(prepared),
+        )
+        answer = engine.describe(prepared, request)
     except (EngineError, PictureRefused) as error:
         return Outcome(example, failure=error.reason, seconds=time.monotonic() - started)
     except OSError as error:
         return Outcome(example, failure=f"The file cannot be read: {error}.")
-    return _outcome(example, answer, max_length, prices, time.monotonic() - started)
+    return _outcome(example, request, answer, prices, time.monotonic() - started)
 
 
-def _outcome(example: Example, answer: EngineAnswer, max_length: int, prices: Prices, seconds: float) -> Outcome:
+def _outcome(example: Example, request: EngineRequest, answer: EngineAnswer, prices: Prices, seconds: float) -> Outcome:
+    examined = request.examined or Examination()
     findings = checks.check(
         answer.text,
-        limit=max_length,
+        limit=request.max_length,
         language=answer.language or example.language,
         post_text=example.post,
-        visible_text=example.visible_text or answer.visible_text,
+        visible_text=example.visible_text or answer.visible_text or examined.visible_text,
+        unreadable=examined.unreadable,
+        codes=examined.codes,
+        kind=answer.category or examined.kind,
+        prompt=answer.prompt,
         engine=answer.engine,
     )
     price = price_of(prices, answer.engine, answer.model)
