@@ -17,6 +17,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
 from processing.engines import Chain, EngineAnswer, EngineRequest
+from processing.engines.basic import MODEL
 from processing.preparation import PreparedImage
 from processing.tests.fake_servers import FakeOpenAI
 from processing.tests.pictures import card, encoded, noise, png_header
@@ -53,7 +54,7 @@ def test_it_prints_the_text_the_checks_the_score_the_time_and_the_engine(sign: s
     assert lines[1] == "  Text on a white background: “Mind the gap”."
     assert lines[2] == "  checks: nothing found"
     assert lines[3].startswith("  score 100 of 100, ")
-    assert lines[3].endswith(" s, basic (basic/1)")
+    assert lines[3].endswith(f" s, basic ({MODEL})")
     assert (err, status) == ("", 0)
 
 
@@ -63,7 +64,7 @@ def test_it_prints_one_json_object_per_line(sign: str) -> None:
     assert first | {"seconds": 0} == second | {"seconds": 0}
     assert first["name"] == sign
     assert first["text"] == "Text on a white background: “Mind the gap”."
-    assert (first["language"], first["engine"], first["model"], first["category"]) == ("en", "basic", "basic/1", "text")
+    assert (first["language"], first["engine"], first["model"], first["category"]) == ("en", "basic", MODEL, "text")
     assert (first["score"], first["findings"], first["needs_special_review"]) == (100, [], True)
     assert first["seconds"] > 0
     assert status == 0
@@ -190,7 +191,7 @@ def test_an_engine_that_is_down_is_told_for_each_picture(sign: str, settings: Se
 def test_auto_says_which_engine_it_took_and_why(sign: str, settings: Settings) -> None:
     settings.OLLAMA_URL = "http://127.0.0.1:9"
     out, err, status = run("--engine", "auto", sign)
-    assert "basic (basic/1)" in out
+    assert f"basic ({MODEL})" in out
     assert err.startswith("Note: Using the basic engine. Ollama at http://127.0.0.1:9 does not answer")
     assert status == 0
 
@@ -302,7 +303,7 @@ def test_a_text_that_nobody_could_use_is_printed_and_counts_as_a_failure(
     scripted(Scripted(*texts, "A sign on a wall says “Mind the gap”."))
     out, err, status = run("--json", *[sign] * 5)
     assert [result["text"] for result in objects(out)][:4] == texts
-    assert [result["score"] for result in objects(out)] == [0, 0, 0, 0, 100]
+    assert [result["score"] for result in objects(out)] == [1, 1, 1, 1, 100]
     assert err == "4 of 5 texts cannot be used: their checks name a blocker.\n"
     assert status == 1
 

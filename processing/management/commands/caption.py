@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import get_language_info
 
-from captions.checks import Finding, check, score
+from captions.checks import Around, Finding, check, score, why_special
 from processing.engines import (
     Chain,
     EngineAnswer,
@@ -44,7 +44,8 @@ Needs no account, no database and no running server. Nothing is stored.
   manage.py caption --check --engine ollama
 
 --json prints one JSON object per picture and line, in the order given: name, text, language, engine, model, category,
-needs_special_review, score, findings (code, severity, message, span), notes, seconds; for a picture that failed,
+needs_special_review and why (special), score, findings (code, severity, message, span and, where there is more to say,
+detail), notes, seconds; for a picture that failed,
 name and error. Failures are told on standard error, one line each, while the rest go on. The exit status is 1 if any
 picture failed or got a text that nobody could use (a finding of severity blocker: a refusal, a placeholder, nothing,
 more than --max-length), and 0 otherwise.
@@ -62,6 +63,7 @@ class _Result:
     name: str
     answer: EngineAnswer
     findings: list[Finding]
+    special: list[str]  # why it needs special review
     seconds: float  # from reading the file to the checks
 
     def as_json(self) -> dict[str, Any]:
@@ -72,31 +74,29 @@ class _Result:
             "engine": self.answer.engine,
             "model": self.answer.model,
             "category": self.answer.category,
-            "needs_special_review": self.answer.needs_special_review,
+            "needs_special_review": self.answer.needs_special_review or bool(self.special),
+            "special": self.special,
             "score": score(self.findings),
-            "findings": [
-                {
-                    "code": finding.code,
-                    "severity": finding.severity,
-                    "message": str(finding.message),
-                    "span": finding.span,
-                }
-                for finding in self.findings
-            ],
+            "findings": [finding.as_json() for finding in self.findings],
             "notes": list(self.answer.notes),
             "seconds": round(self.seconds, 3),
         }
 
     def as_text(self) -> str:
-        checks = "; ".join(f"{finding.code} ({finding.severity}): {finding.message}" for finding in self.findings)
+        checks = "; ".join(f"{finding.code} ({finding.severity}): {_said(finding)}" for finding in self.findings)
         lines = [
             self.name,
             *(f"  {line}" for line in self.answer.text.splitlines()),
             f"  checks: {checks or 'nothing found'}",
             f"  score {score(self.findings)} of 100, {self.seconds:.1f} s, {self.answer.engine} ({self.answer.model})",
+            *(f"  look closely: {reason}" for reason in self.special),
             *(f"  note: {note}" for note in self.answer.notes),
         ]
         return "\n".join(lines)
+
+
+def _said(finding: Finding) -> str:
+    return f"{finding.message} {finding.detail}".strip()
 
 
 class Command(BaseCommand):
@@ -248,14 +248,17 @@ def _describe(name: str, chain: Chain, request: EngineRequest) -> _Result:
     except (PictureRefused, PreparationUnavailable, EngineError) as error:
         raise _Failure(error.reason) from error
     answer = replace(answer, language=answer.language or request.language)
-    findings = check(
-        answer.text,
+    around = Around(
         limit=request.max_length,
         language=answer.language,
         visible_text=answer.visible_text,
+        kind=answer.category,
+        proposed_decorative=answer.proposed_decorative,
         engine=answer.engine,
+        prompt=answer.prompt,
     )
-    return _Result(name, answer, findings, time.monotonic() - started)
+    findings = check(answer.text, around)
+    return _Result(name, answer, findings, why_special(findings, around), time.monotonic() - started)
 
 
 def _fetch(url: str) -> bytes:
