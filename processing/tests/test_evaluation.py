@@ -163,9 +163,9 @@ def test_the_command_prints_a_column_for_each_engine(folder: Path) -> None:
 def test_prompts_of_the_admin_stand_side_by_side(folder: Path) -> None:
     for version in (1, 2):
         PromptTemplate.objects.create(name="house", version=version, text=f"Words {version}", is_current=version == 2)
-    reports = json.loads(printed(str(folder), engine=["basic"], prompt=["house/1", "house"], as_json=True))
+    reports = json.loads(printed(str(folder), engine=["basic"], prompt=["house/1", "house"], limit=1, as_json=True))
     assert [report["variant"] for report in reports] == ["basic house/1", "basic house"]
-    assert [len(report["pictures"]) for report in reports] == [2, 2]
+    assert [len(report["pictures"]) for report in reports] == [1, 1]
 
 
 @pytest.mark.django_db
