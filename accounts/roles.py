@@ -46,6 +46,9 @@ MODERATOR_ADMIN: dict[str, frozenset[str]] = {
     "captions.image": frozenset({"view", "change"}),
     "captions.post": frozenset({"view"}),
     "captions.captionversion": frozenset({"view"}),
+    "captions.glossaryentry": frozenset({"view"}),
+    "captions.styleguide": frozenset({"view"}),
+    "captions.prompttemplate": frozenset({"view", "add", "change"}),
     "captions.publication": frozenset({"view", "change"}),
     "processing.captiongenerationtask": frozenset({"view", "change"}),
     "processing.processingrun": frozenset({"view"}),
@@ -61,12 +64,14 @@ READ_ONLY_ADMIN = frozenset(
         "accounts.systemrequest",  # nothing writes them yet
         "accounts.usersession",  # an action ends them
         "captions.captionversion",
+        "captions.glossaryentry",  # the page of the connection writes it
+        "captions.styleguide",
         "processing.processingrun",
     }
 )
 
 # Rows that take much with them: they are switched off instead, by everybody.
-NEVER_DELETED = frozenset({"accounts.user"})
+NEVER_DELETED = frozenset({"accounts.user", "captions.prompttemplate"})
 
 
 def allows(role: str, ability: Ability) -> bool:

@@ -14,7 +14,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import staff
 from accounts.models import User
-from captions import actions
+from captions import (
+    actions,
+    style_admin,  # noqa: F401  (registers its models)
+)
 from captions.models import CaptionVersion, Image, Post
 from platforms.switching import SECRETS
 from vedfolnir.admin import BoundedAdmin

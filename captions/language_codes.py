@@ -129,3 +129,20 @@ def _pattern() -> re.Pattern[str]:
         rf"(?:^|[\s,;:(\"“]){_BEFORE}(?:the\s+)?(?P<in>{names})(?:\s+language)?{_AFTER}"
         rf"|^(?:please\s+|bitte\s+)?(?P<alone>{names})(?:\s*(?:please|bitte))?\W*$"
     )
+
+
+def read(typed: str) -> str:
+    """The code of a language that somebody gave by its code or its name; empty for none that we know."""
+    code = normal(typed)
+    return code if is_known(code) else _names().get(" ".join(typed.casefold().split()), "")
+
+
+@cache
+def named() -> tuple[tuple[str, str], ...]:
+    """Codes with the names of their languages, in English and their own, for a list to choose from."""
+    rows = []
+    for code, info in LANG_INFO.items():
+        if name := info.get("name"):
+            own = str(info["name_local"])
+            rows.append((code, str(name) if own.casefold() == str(name).casefold() else f"{name} ({own})"))
+    return tuple(sorted(rows, key=lambda row: row[1]))

@@ -27,11 +27,15 @@ def save(
     _require_staff(actor)
     words = {"name": name, "category": category, "language": language, "text": text}
     try:
-        with transaction.atomic():
-            kept = _in_place(template, words) or _next_version(template, words, actor)
-            audit.record("prompt_saved", actor=actor, entity=kept, name=kept.name, version=kept.version)
-    except IntegrityError as error:
-        raise PromptRefused(_("There is a prompt of this name and version already. Save it once more.")) from error
+        return _save(template, words, actor)
+    except IntegrityError:  # somebody else took that version just now
+        return _save(template, words, actor)
+
+
+@transaction.atomic
+def _save(template: PromptTemplate | None, words: dict[str, str], actor: User) -> PromptTemplate:
+    kept = _in_place(template, words) or _next_version(template, words, actor)
+    audit.record("prompt_saved", actor=actor, entity=kept, name=kept.name, version=kept.version)
     return kept
 
 

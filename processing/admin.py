@@ -16,7 +16,10 @@ from accounts.models import User
 from captions import actions as caption_actions
 from captions.admin import AT_ONCE, FactsAdmin
 from captions.models import Publication
-from processing import actions
+from processing import (
+    actions,
+    prompt_admin,  # noqa: F401  (registers its model)
+)
 from processing.models import CaptionGenerationTask, CaptionGenerationUserSettings, ProcessingRun
 from processing.publishing import explaining, requests
 from vedfolnir.admin import BoundedAdmin

@@ -7,6 +7,7 @@ urlpatterns = [
     path("", include("processing.urls")),  # the dashboard, /tasks/, /publications/, /healthz, /health
     path("review/", include("captions.urls")),
     path("platforms/", include("platforms.urls")),
+    path("style/", include("captions.style_urls")),
     path("account/", include("accounts.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -14,7 +14,7 @@ from accounts import audit
 from accounts.models import Setting, SystemRequest, User, UserSession
 from accounts.roles import Role
 from accounts.tests.people import make_user
-from captions.models import CaptionVersion, Image, Post, Publication
+from captions.models import CaptionVersion, GlossaryEntry, Image, Post, PromptTemplate, Publication, StyleGuide
 from platforms.models import Family, PlatformApp, PlatformConnection, PlatformMember
 from processing.models import CaptionGenerationTask, CaptionGenerationUserSettings, ProcessingRun
 
@@ -35,6 +35,7 @@ class Cast:
     task: CaptionGenerationTask
     publication: Publication
     membership: PlatformMember
+    entry: GlossaryEntry
 
     def sees(self, who: str) -> bool:
         return who in {"owner", "reader", "colleague", "moderator", "admin"}
@@ -44,6 +45,9 @@ class Cast:
 
     def shares(self, who: str) -> bool:
         return who in {"owner", "admin"}
+
+    def decides(self, who: str) -> bool:
+        return who in {"owner", "colleague", "moderator", "admin"}
 
     def owns(self, who: str) -> bool:
         return who == "owner"
@@ -98,11 +102,14 @@ def make_rows(people: dict[str, User], owner: User, member: User) -> Cast:
     )
     image = _make_image(post)
     publication = Publication.objects.create(post=post, platform_connection=connection)
+    StyleGuide.objects.create(platform_connection=connection, tone="plain")
+    entry = GlossaryEntry.objects.create(platform_connection=connection, term="Rex")
+    PromptTemplate.objects.get_or_create(name="house", defaults={"text": "Describe it in {language}."})
     Setting.objects.get_or_create(key="a", value="b")
     SystemRequest.objects.create(user=owner)
     UserSession.objects.create(session_id=f"{owner.pk:064}", user=owner, expires_at=timezone.now() + timedelta(days=1))
     audit.record("made", actor=owner, entity=image)
-    return Cast(people, connection, image, task, publication, membership)
+    return Cast(people, connection, image, task, publication, membership, entry)
 
 
 def _make_image(post: Post) -> Image:

@@ -33,6 +33,8 @@ PAGE = Access(read=Ability.READ)
 DECISION = Access(write=Ability.DECIDE)
 WORK = Access(write=Ability.GENERATE)
 MANAGING = Access(write=Ability.CONNECT, relation=Cast.manages)
+STYLING = Access(read=Ability.DECIDE, write=Ability.DECIDE, relation=Cast.decides)
+STYLED = Access(write=Ability.DECIDE, relation=Cast.decides)
 SHARING = Access(write=Ability.CONNECT, relation=Cast.shares)
 
 ACCESS = {
@@ -67,6 +69,13 @@ ACCESS = {
     "captions:publish_now": DECISION,
     "captions:reopen": DECISION,
     "captions:requeue": DECISION,
+    "captions:redraft": DECISION,
+    "captions:drafting": PAGE,
+    "captions:decorative": DECISION,
+    "style:guide": STYLING,
+    "style:add_term": STYLED,
+    "style:edit_term": STYLING,
+    "style:remove_term": STYLED,
     "platforms:list": PAGE,
     "platforms:switch": Access(write=Ability.READ),
     "platforms:connect": Access(read=Ability.CONNECT, write=Ability.CONNECT),
@@ -111,8 +120,9 @@ def address(name: str, cast: Cast) -> str:
         "captions": cast.image.pk,
         "publications": cast.publication.pk,
         "platforms": cast.connection.pk,
+        "style": cast.connection.pk,
     }
-    values = {"pk": rows.get(name.partition(":")[0]), "member": cast.membership.pk}
+    values = {"pk": rows.get(name.partition(":")[0]), "member": cast.membership.pk, "entry": cast.entry.pk}
     return reverse(name, kwargs={argument: values[argument] for argument in ADDRESSES[name]})
 
 

@@ -13,6 +13,7 @@ from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 
 from accounts.roles import Role, allows_admin
+from captions.models import PromptTemplate
 from vedfolnir.tests.cast import Cast, everything, make_cast
 from vedfolnir.tests.test_access import browser, is_sign_in
 
@@ -32,6 +33,7 @@ SITE = {
     "view_on_site": {"moderator": 404, "admin": 404},  # no model of ours has a page outside
     "app_list": {"moderator": 200, "admin": 200},
     "auth_user_password_change": {"moderator": 403, "admin": 200},
+    "captions_prompttemplate_preview": {"moderator": 200, "admin": 200},
 }
 OPEN_TO_ALL = {"login", "logout", "password_change"}  # they lead to pages of ours, which ask for themselves
 
@@ -80,6 +82,7 @@ def site_address(name: str, cast: Cast) -> str:
         "view_on_site": {"content_type_id": content_type.pk, "object_id": cast.image.pk},
         "app_list": {"app_label": "captions"},
         "auth_user_password_change": {"id": cast.people["owner"].pk},
+        "captions_prompttemplate_preview": {"pk": first(PromptTemplate).pk},
     }
     return reverse(f"admin:{name}", kwargs=arguments.get(name, {}))
 

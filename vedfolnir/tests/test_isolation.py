@@ -100,8 +100,13 @@ def address(name: str, rows: Cast | None) -> str:
         "captions": rows.image.pk if rows else NOBODYS,
         "publications": rows.publication.pk if rows else NOBODYS,
         "platforms": rows.connection.pk if rows else NOBODYS,
+        "style": rows.connection.pk if rows else NOBODYS,
     }
-    values = {"pk": pks.get(name.partition(":")[0]), "member": rows.membership.pk if rows else NOBODYS}
+    values = {
+        "pk": pks.get(name.partition(":")[0]),
+        "member": rows.membership.pk if rows else NOBODYS,
+        "entry": rows.entry.pk if rows else NOBODYS,
+    }
     return reverse(name, kwargs={argument: values[argument] for argument in ADDRESSES[name]})
 
 
