@@ -8,6 +8,7 @@ from processing.engines.dialects import Dialect, is_about_the_model, is_blind
 from processing.engines.http import Declined, Failed, ModelServer, NotAllowed
 from processing.engines.served import Model, Question, ServedEngine
 
+_ABOUT_THE_REQUEST = frozenset({200, 400, 403, 422, 500})  # llama_cpp.server says 500 to what it does not know
 _SEES = frozenset({"multimodal", "vision", "image"})  # in the capabilities that llama-server and others list
 
 
@@ -77,7 +78,7 @@ class OpenAIEngine(ServedEngine):
                 sent = dialect.body(model.name, question)
                 body = self._server.call("POST", "/chat/completions", self._config.describe_timeout, sent)
             except (Declined, Failed, NotAllowed) as error:  # OpenAI forbids log-probabilities with status 403
-                simpler = dialect.after(error.said, question)
+                simpler = dialect.after(error.said, question) if error.status in _ABOUT_THE_REQUEST else None
                 if simpler is None:
                     raise self._explained(error, model) from error
                 dialect = simpler

@@ -10,6 +10,7 @@ from processing.engines import EngineConfig, EngineMisconfigured, EngineRefused,
 from processing.engines.openai import OpenAIEngine
 from processing.engines.probe import probe_picture
 from processing.tests.fake_servers import DIALECTS, FakeOpenAI, Speaks, body_of, pictures_in, wrapped
+from processing.tests.real_servers import ModelServer
 
 TEXT = "A blue shape on a white background."
 KEY = "sk-canary-of-the-engine-77aa"
@@ -59,6 +60,20 @@ def test_a_server_that_takes_no_json_at_all_is_asked_for_plain_text(httpserver: 
     server = FakeOpenAI(httpserver, neither)
     assert engine_at(server, structured=True).describe(probe_picture(), EngineRequest()).text == TEXT
     assert "response_format" not in server.asked[-1]
+
+
+@pytest.mark.slow
+def test_json_that_a_real_server_ignores_comes_back_as_plain_text(transformers_serve: ModelServer) -> None:
+    config = EngineConfig(openai_url=transformers_serve.url, openai_model=transformers_serve.model, structured=True)
+    assert OpenAIEngine(config).describe(probe_picture(), EngineRequest()).text == TEXT
+
+
+def test_a_busy_server_unteaches_nothing(server: FakeOpenAI) -> None:
+    engine = engine_at(server)
+    server.chat = lambda body: wrapped(429, "Rate limit reached; lower max_tokens or temperature.")
+    with pytest.raises(EngineUnavailable):
+        engine.describe(probe_picture(), EngineRequest())
+    assert len(server.asked) == 1
 
 
 def test_models_that_think_get_their_own_limit_and_temperature(httpserver: HTTPServer) -> None:
