@@ -10,8 +10,10 @@ so 17 values of each part are looked up by its index, and nothing else is read.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from captions.languages import same_language
 from captions.models import Fingerprint, Image
 
+ENGINE = "memory"  # what a recalled text is recorded as drafted by
 # Measured (captions/tests/test_memory.py): pictures that were scaled, compressed or brightened keep within 5 bits, and
 # different ones of a kind are rarely nearer than 10. 7 is also the most that 17 values of each part find for certain.
 NEAR = 7
@@ -75,7 +77,7 @@ def recall(image: Image, *, content_hash: str = "", language: str = "") -> Recal
     wanted = language or image.post.language or image.language
     same = Fingerprint.objects.filter(platform_connection=image.platform_connection_id, content_hash=content_hash)
     for other in _with_text(same.exclude(image=image.pk).order_by("-pk").values_list("pk", flat=True)[:LOADED_MOST]):
-        if _agree(wanted, other.language):
+        if same_language(wanted, other.language):
             return Recalled(other.final_caption or "", other.language, other.image_category or "", other.pk)
     return None
 
@@ -152,8 +154,3 @@ def _with_text(fingerprints: Sequence[int]) -> Iterator[Image]:
     images = Image.objects.filter(fingerprint__in=order, status__in=DECIDED).select_related("fingerprint", "post")
     by_fingerprint = {image.fingerprint.pk: image for image in images if image.final_caption}
     return (by_fingerprint[pk] for pk in order if pk in by_fingerprint)
-
-
-def _agree(wanted: str, language: str) -> bool:
-    first, second = (tag.lower().replace("_", "-").partition("-")[0] for tag in (wanted, language))
-    return not first or not second or first == second

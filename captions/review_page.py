@@ -7,8 +7,9 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from captions import actions, checks
+from captions import actions, checks, review_texts
 from captions.forms import RejectionForm
+from captions.kinds import Kind
 from captions.models import CaptionVersion, Image, Post, Publication
 from platforms.clients.writing import why_no_poll
 from platforms.speaking import capabilities_for
@@ -23,6 +24,8 @@ class Typed:
     findings: Sequence[checks.Finding] = ()
     other_text: str | None = None  # what somebody else, or a new draft, has put there meanwhile
     rejection: RejectionForm | None = None
+    language: str = ""  # of the text, where it is not that of the draft
+    instruction: str = ""  # for a new draft
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Note:
 
     severity: str
     message: str
+    detail: str = ""  # the concrete thing, a sentence
     quoted: str = ""  # the part of the text that it is about
 
 
@@ -41,23 +45,25 @@ class ReviewPage:
     may_decide: bool
     is_held: bool  # by this reviewer
     typed: Typed = field(default_factory=Typed)
+    chosen: CaptionVersion | None = None  # a text that was picked instead of the latest
 
     def context(self) -> dict[str, Any]:
         image = self.image
-        generated = self._latest(CaptionVersion.Kind.GENERATED)
-        latest = image.versions.order_by("-pk").first()
-        text = image.text if self.typed.text is None else self.typed.text
+        texts = review_texts.texts_of(image)
+        latest = review_texts.latest(texts)
+        text = self._text()
         return {
             "image": image,
             "post": image.post,
             "connection": image.platform_connection,
             "visibility": dict(Post.Visibility.choices).get(image.post.visibility, image.post.visibility),
             "other_pictures": image.post.images.exclude(pk=image.pk).order_by("attachment_index"),
-            "text_origin": self._reviewed_before() or _origin(generated) or self._no_draft(),
+            "text_origin": self._origin(review_texts.latest(texts, CaptionVersion.Kind.GENERATED)),
             "original_url": _web_address(image.image_url) or _web_address(image.preview_url),
             "notes": self._notes(latest),
             "text": text,
-            "text_language": image.language or image.post.language,
+            "text_language": self._language() or image.language or image.post.language,
+            "chosen_language": self._language(),
             "limit": actions.alt_text_limit(image.platform_connection),
             "length": len(text),
             "seen": latest.pk if latest else actions.NO_VERSION,
@@ -69,7 +75,37 @@ class ReviewPage:
             "is_held": self.is_held,
             "what_follows": what_follows(image),
             "is_drafting": image.status == Image.Status.PENDING and image.captioned_at is None,
+            "kind": dict(Kind.choices).get(image.image_category or "", ""),
+            **self._beside(texts, text),
             **self._outcome(latest),
+        }
+
+    def _text(self) -> str:
+        if self.typed.text is not None:
+            return self.typed.text
+        return self.chosen.text if self.chosen else self.image.text
+
+    def _language(self) -> str:
+        """Of the text in the box, where it is known not to be the draft."""
+        return self.typed.language or (self.chosen.language if self.chosen else "")
+
+    def _origin(self, generated: CaptionVersion | None) -> str:
+        if self.chosen is not None and self.typed.text is None:
+            return _("You took this text from below. Nothing is approved yet.")
+        return self._reviewed_before() or (review_texts.origin(generated) if generated else "") or self._no_draft()
+
+    def _beside(self, texts: Sequence[CaptionVersion], text: str) -> dict[str, Any]:
+        """The other texts to choose from, and what can be asked for."""
+        deciding = self.image.is_decidable and self.is_held
+        candidates = review_texts.candidates(texts, text) if deciding else []
+        return {
+            "candidates": candidates,
+            "history": review_texts.history(texts, text, candidates),
+            "history_is_news": deciding and review_texts.has_new_draft(texts),
+            "lookalikes": review_texts.lookalikes(self.image) if deciding else [],
+            "asked_languages": review_texts.languages_to_ask_for(self.image) if deciding else [],
+            "instruction": self.typed.instruction or self.image.regenerate_instruction,
+            "instruction_most": actions.INSTRUCTION_MOST,
         }
 
     @property
@@ -86,25 +122,22 @@ class ReviewPage:
             return ""
         return _("There is no draft: describe the picture yourself, or have a draft tried again.")
 
-    def _latest(self, kind: str) -> CaptionVersion | None:
-        return self.image.versions.filter(kind=kind).order_by("-pk").first()
-
     def _notes(self, latest: CaptionVersion | None) -> list[Note]:
         """What the checks say about the text in the box: stored for a draft, fresh for what was typed."""
         if self.typed.text is not None:
             return list(
                 _fresh(self.typed.text, self.typed.findings or actions.findings_for(self.image, self.typed.text))
             )
-        if latest is not None and latest.findings:
-            return list(_stored(latest))
-        return (
-            list(_fresh(self.image.text, actions.findings_for(self.image, self.image.text))) if self.image.text else []
-        )
+        shown = self.chosen or latest
+        if shown is not None and shown.findings and shown.text == self._text():
+            return list(_stored(shown))
+        text = self._text()
+        return list(_fresh(text, actions.findings_for(self.image, text))) if text else []
 
     def _outcome(self, latest: CaptionVersion | None) -> dict[str, Any]:
         """What became of a decided image, whose latest text is `latest`."""
         if self.image.status not in {Image.Status.APPROVED, Image.Status.POSTED}:
-            return {"publication": None}
+            return {"publication": None, "may_reopen": self.may_decide and self.image.is_decorative}
         is_posted = self.image.status == Image.Status.POSTED
         is_undone = not is_posted and latest is not None and latest.kind == CaptionVersion.Kind.UNDONE
         publication = self._publication(wrote_it=is_posted or is_undone)
@@ -148,27 +181,21 @@ def _web_address(url: str) -> str:
     return url if url.startswith(("https://", "http://")) else ""
 
 
-def _origin(draft: CaptionVersion | None) -> str:
-    """Plainly, who or what wrote the draft."""
-    if draft is None or not draft.engine:
-        return ""
-    if draft.engine == "basic":
-        return _(
-            "Drafted by the embedded describer: it reads text and names colours, it does not see what a photo shows."
-        )
-    return _("Drafted by %(engine)s with the model %(model)s.") % {"engine": draft.engine, "model": draft.model or "?"}
-
-
 def _stored(version: CaptionVersion) -> Iterable[Note]:
     """Findings as they were recorded, in the words and the language of today."""
     for finding in version.findings:
         _severity, message = checks.FINDINGS.get(finding["code"], ("", finding["message"]))
-        yield Note(finding["severity"], str(message), _quoted(version.text, finding.get("span")))
+        yield _note(finding["severity"], str(message), finding.get("detail", ""), version.text, finding.get("span"))
 
 
 def _fresh(text: str, findings: Sequence[checks.Finding]) -> Iterable[Note]:
     for finding in findings:
-        yield Note(finding.severity, str(finding.message), _quoted(text, finding.span))
+        yield _note(finding.severity, str(finding.message), finding.detail, text, finding.span)
+
+
+def _note(severity: str, message: str, detail: str, text: str, span: Sequence[int] | None) -> Note:
+    quoted = _quoted(text, span)
+    return Note(severity, message, detail, "" if quoted and quoted in detail else quoted)
 
 
 def _quoted(text: str, span: Sequence[int] | None) -> str:

@@ -15,5 +15,8 @@ urlpatterns = [
     path("<int:pk>/publish", views.publish_now, name="publish_now"),
     path("<int:pk>/reopen", views.reopen, name="reopen"),
     path("<int:pk>/requeue", views.requeue, name="requeue"),
+    path("<int:pk>/redraft", views.redraft, name="redraft"),
+    path("<int:pk>/drafting", views.drafting, name="drafting"),
+    path("<int:pk>/decorative", views.decorative, name="decorative"),
     path("<int:pk>/picture", views.picture, name="picture"),
 ]

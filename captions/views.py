@@ -17,14 +17,16 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.http import SignedInRequest
+from accounts.models import User
 from accounts.roles import Ability
-from captions import actions, queue
-from captions.forms import ApprovalForm, RejectionForm
-from captions.models import Image, Publication
+from captions import actions, queue, review_texts
+from captions.forms import ApprovalForm, NewDraftForm, RejectionForm
+from captions.models import CaptionVersion, Image, Publication
 from captions.queue import Cursor, Scope, State
 from captions.review_page import ReviewPage, Typed, why_by_hand
 from platforms import switching
 from vedfolnir.lib.numbers import row_number
+from vedfolnir.lib.text import clean_alt_text
 
 
 @login_required
@@ -52,8 +54,13 @@ def review_queue(request: SignedInRequest) -> HttpResponse:
 @login_required
 @require_safe
 def review(request: SignedInRequest, pk: int) -> HttpResponse:
-    """One picture with its post and its text. Opening it holds it for this reviewer for a few minutes."""
-    return _page(request, _visible_image(request, pk))
+    """One picture with its post and its text. Opening it holds it for this reviewer for a few minutes.
+
+    `?text=` is the number of a caption version that goes into the box instead of the latest text.
+    """
+    image = _visible_image(request, pk)
+    number = row_number(request.GET.get("text", ""))
+    return _page(request, image, chosen=review_texts.usable(image, number) if number is not None else None)
 
 
 @login_required
@@ -84,20 +91,26 @@ def approve(request: SignedInRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _page(request, image, Typed(text=request.POST.get("text", ""), refusal=_form_errors(form)), status=422)
 
-    text, seen = form.cleaned_data["text"], form.cleaned_data["seen"]
+    values = form.cleaned_data
+    text, language = values["text"], values["language"]
     try:
         decision = actions.approve(
-            image, text=text, reviewer=request.user, seen=seen, seen_edit=form.cleaned_data["seen_edit"]
+            image,
+            text=text,
+            reviewer=request.user,
+            seen=values["seen"],
+            seen_edit=values["seen_edit"],
+            language=language,
         )
     except actions.NotAllowed as refused:
         raise PermissionDenied from refused
     except actions.TextRefused as refused:
-        return _page(request, image, Typed(text, str(refused), refused.findings), status=422)
+        return _page(request, image, Typed(text, str(refused), refused.findings, language=language), status=422)
     except actions.PostChanged as refused:
-        return _page(request, image, Typed(text, str(refused)), status=409)
+        return _page(request, image, Typed(text, str(refused), language=language), status=409)
     except actions.TextChanged as refused:
         latest = refused.latest.text if refused.latest else ""
-        return _page(request, image, Typed(text, str(refused), other_text=latest), status=409)
+        return _page(request, image, Typed(text, str(refused), other_text=latest, language=language), status=409)
     except actions.AlreadyDecided as refused:
         image.refresh_from_db()
         return _page(request, image, Typed(text, str(refused), other_text=image.text), status=409)
@@ -193,6 +206,64 @@ def requeue(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
     return redirect("captions:review", pk=image.pk)
 
 
+@require_POST
+@login_required
+def redraft(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Ask for a new draft, or for more of them beside it. What was typed meanwhile stays in the box."""
+    image = _visible_image(request, pk)
+    form, typed = NewDraftForm(request.POST), request.POST.get("text")
+    kept = None if typed is None or clean_alt_text(typed) == image.text else typed
+    words = request.POST.get("instruction", "")
+    refusal = "" if form.is_valid() else _form_errors(form)
+    try:
+        if not refusal:
+            _ask_for_draft(image, request.user, form.cleaned_data["wish"], form.cleaned_data["instruction"])
+    except actions.NotAllowed as refused:
+        raise PermissionDenied from refused
+    except actions.DecisionRefused as refused:
+        refusal = str(refused)
+    image = _visible_image(request, pk)
+    if refusal:
+        return _page(request, image, Typed(kept, refusal, instruction=words), status=422)
+    if kept is None:
+        return redirect(_address("captions:review", request, image.pk))
+    return _page(request, image, Typed(kept, language=request.POST.get("language", "")[:20]))
+
+
+def _ask_for_draft(image: Image, user: User, wish: str, words: str) -> None:
+    instruction = review_texts.instruction_for(wish, words)
+    candidates = review_texts.CANDIDATES if wish == review_texts.MORE else 0
+    actions.ask_again_for_draft(image, user=user, instruction=instruction, candidates=candidates)
+
+
+@login_required
+@require_safe
+def drafting(request: SignedInRequest, pk: int) -> HttpResponse:
+    """What became of the new draft, asked for every few seconds; 204 while it is being made."""
+    image = _visible_image(request, pk)
+    if image.is_redrafting and request.GET.get("waits") == ("1" if image.processing_error else ""):
+        return HttpResponse(status=204)
+    page = ReviewPage(image, request.user, may_decide=True, is_held=True)
+    return render(request, "captions/review_drafted.html", page.context() | {"query": _query(request)})
+
+
+@require_POST
+@login_required
+def decorative(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Close the picture as decoration, which needs no alt text."""
+    image = _visible_image(request, pk)
+    try:
+        actions.mark_decorative(image, reviewer=request.user)
+    except actions.NotAllowed as refused:
+        raise PermissionDenied from refused
+    except actions.AlreadyDecided as refused:
+        image.refresh_from_db()
+        return _page(request, image, Typed(refusal=str(refused)), status=409)
+    done = _("Decorative: the picture needs no alt text, and none is written.")
+    messages.success(request, f"{done} {_left(request, image)}")
+    return redirect(_next(request, image))
+
+
 @login_required
 @require_safe
 def picture(request: SignedInRequest, pk: int) -> HttpResponseBase:
@@ -214,13 +285,19 @@ def _visible_image(request: SignedInRequest, pk: int) -> Image:
     return get_object_or_404(images.defer(*(f"platform_connection__{name}" for name in queue.CREDENTIALS)), pk=pk)
 
 
-def _page(request: SignedInRequest, image: Image, typed: Typed | None = None, status: int = 200) -> HttpResponse:
+def _page(
+    request: SignedInRequest,
+    image: Image,
+    typed: Typed | None = None,
+    status: int = 200,
+    chosen: CaptionVersion | None = None,
+) -> HttpResponse:
     decidable = Image.objects.decidable_by(request.user)
     is_held = decidable.claim_for_review(image.pk, request.user)
     may_decide = is_held or decidable.filter(pk=image.pk).exists()
     if is_held:
         image.claimed_by = request.user
-    page = ReviewPage(image, request.user, may_decide, is_held, typed or Typed())
+    page = ReviewPage(image, request.user, may_decide, is_held, typed or Typed(), chosen)
     context = page.context() | {
         "query": _query(request),
         "next_url": _next(request, image),
@@ -269,7 +346,7 @@ def _named(state: State) -> dict[str, str]:
     return {"state": state.value} if state is State.ERROR else {}
 
 
-def _form_errors(form: ApprovalForm) -> str:
+def _form_errors(form: ApprovalForm | NewDraftForm) -> str:
     return " ".join(str(error) for errors in form.errors.values() for error in cast("list[str]", errors))
 
 

@@ -42,6 +42,27 @@ function guardTheText() {
   });
 }
 
+// "Use this text" without leaving the page; what was typed comes back with Undo.
+function takeTexts() {
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-use]");
+    if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    event.preventDefault();
+    const taken = document.getElementById(link.dataset.use);
+    text.focus();
+    text.select();
+    // The only way to write into a field that keeps its history; an assignment where it is gone for good.
+    if (!document.execCommand("insertText", false, taken.textContent)) {
+      text.value = taken.textContent;
+      text.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    if (link.dataset.language) {
+      text.lang = link.dataset.language;
+      form.elements.language.value = link.dataset.language;
+    }
+  });
+}
+
 function keepTheHold() {
   const every = 60_000;
   let renewed = Date.now();
@@ -64,9 +85,9 @@ function singleKeysAreOn() {
 function press(key) {
   const target = document.querySelector(`[data-key="${key}"]`);
   if (key === "e" && text) text.focus();
-  else if (key === "r" && target) {
+  else if ((key === "r" || key === "d") && target) {
     target.parentElement.open = true;
-    target.parentElement.querySelector("input[name=reason]").focus();
+    target.parentElement.querySelector("input[name=reason], textarea").focus();
   } else if (target) target.click();
   else return false;
   return true;
@@ -77,13 +98,13 @@ function listenForKeys() {
     const modified = event.altKey || event.ctrlKey || event.metaKey;
     if (event.key === "Enter" && (event.altKey || event.ctrlKey) && form && !help?.open) {
       event.preventDefault();
-      form.requestSubmit();
+      form.requestSubmit(document.getElementById(event.target.dataset.submits ?? ""));
       return;
     }
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
     if (modified || typing || event.repeat || help?.open || !singleKeysAreOn()) return;
     if (event.key === "?" && help) help.showModal();
-    else if (!"aersn".includes(event.key) || event.key.length !== 1 || !press(event.key)) return;
+    else if (!"adersn".includes(event.key) || event.key.length !== 1 || !press(event.key)) return;
     event.preventDefault();
   });
 }
@@ -103,6 +124,7 @@ if (form) {
   watchLength();
   guardTheText();
   keepTheHold();
+  takeTexts();
 }
 if (help) offerHelp();
 listenForKeys();

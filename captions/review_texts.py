@@ -1,0 +1,171 @@
+"""The texts beside the one in the box: candidates, what came before, and what was approved for pictures like it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import get_language_info
+from django.utils.translation import gettext as _
+
+from captions import memory
+from captions.candidates import disagreement, marked
+from captions.languages import same_language
+from captions.models import CaptionVersion, Image
+from captions.refusals import DecisionRefused
+
+HISTORY_MOST = 50
+# What an engine is told for the wishes that a button stands for; in English, as the prompts are.
+WISHES = {
+    "shorter": "Make it shorter: at most half as long.",
+    "longer": "Say more about what can be seen.",
+    "read": "Quote all text that can be read in the picture.",
+}
+MORE, CANDIDATES = "more", 2
+IN_LANGUAGE = "in-"
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A text that could be used, in parts of which some are marked: the other drafts do not bear them out."""
+
+    version: CaptionVersion
+    parts: Sequence[tuple[str, bool]]
+    origin: str
+    in_use: bool  # in the box now
+
+    @property
+    def has_marks(self) -> bool:
+        return any(is_marked for _part, is_marked in self.parts)
+
+    @property
+    def when(self) -> datetime:
+        return self.version.created_at
+
+
+@dataclass(frozen=True)
+class Lookalike:
+    """The approved text of a picture that looks like this one."""
+
+    image: Image
+    version: CaptionVersion
+    is_same_file: bool
+
+
+def texts_of(image: Image) -> list[CaptionVersion]:
+    """The texts that the image had, with their authors, the latest first; HISTORY_MOST at most."""
+    return list(image.versions.select_related("author").order_by("-pk")[:HISTORY_MOST])
+
+
+def latest(texts: Sequence[CaptionVersion], *kinds: str) -> CaptionVersion | None:
+    """The first of these kinds; without any named, the first that is not merely offered beside the draft."""
+    offered = CaptionVersion.Kind.CANDIDATE
+    return next((one for one in texts if (one.kind in kinds if kinds else one.kind != offered)), None)
+
+
+def candidates(texts: Sequence[CaptionVersion], shown: str) -> list[Offered]:
+    """The draft and what was offered beside it, the draft first; empty where nothing was."""
+    draft = latest(texts, CaptionVersion.Kind.GENERATED)
+    since = draft.pk if draft else 0
+    beside = [one for one in reversed(texts) if one.kind == CaptionVersion.Kind.CANDIDATE and one.pk > since]
+    if not beside:
+        return []
+    versions = [*filter(None, [draft]), *beside]
+    return [_offered(version, _compared(version, versions), shown) for version in versions]
+
+
+def history(texts: Sequence[CaptionVersion], shown: str, leave_out: Iterable[Offered] = ()) -> list[Offered]:
+    """Every text that the image ever had, the latest first, without those that are shown already."""
+    left_out = {offered.version.pk for offered in leave_out}
+    kept = [version for version in texts if version.text and version.pk not in left_out]
+    return [_offered(version, [(version.text, False)], shown) for version in kept]
+
+
+def has_new_draft(texts: Sequence[CaptionVersion]) -> bool:
+    """Whether the latest draft came after another text of ours, so that both are worth a look."""
+    passing = (CaptionVersion.Kind.CANDIDATE, CaptionVersion.Kind.ORIGINAL)
+    kinds = [version.kind for version in texts if version.kind not in passing]
+    return len(kinds) > 1 and kinds[0] == CaptionVersion.Kind.GENERATED
+
+
+def lookalikes(image: Image) -> list[Lookalike]:
+    """Suggestions: approved texts of the same account's pictures that look like this one, each with its version."""
+    found = memory.similar(image)
+    finals = CaptionVersion.objects.filter(
+        image__in=[suggestion.image.pk for suggestion in found], kind=CaptionVersion.Kind.FINAL
+    )
+    by_image = {version.image_id: version for version in finals.order_by("pk")}
+    return [
+        Lookalike(one.image, by_image[one.image.pk], one.image.content_hash == image.content_hash)
+        for one in found
+        if one.image.pk in by_image
+    ]
+
+
+def usable(image: Image, version_id: int) -> CaptionVersion | None:
+    """The text of this number, if it may go into the box: of the image, or approved for its account."""
+    version = CaptionVersion.objects.filter(pk=version_id).select_related("image").first()
+    if version is None or version.image_id == image.pk:
+        return version
+    same_account = version.image.platform_connection_id == image.platform_connection_id
+    return version if same_account and version.kind == CaptionVersion.Kind.FINAL else None
+
+
+def languages_to_ask_for(image: Image) -> list[tuple[str, str]]:
+    """Those of the post and of the account that the text is not in: their codes and their names."""
+    connection = image.platform_connection
+    wanted = dict.fromkeys([image.post.language, connection.language if connection else ""])
+    return [
+        (code, get_language_info(code)["name_translated"])
+        for code in wanted
+        if code and not same_language(code, image.language) and _english_name(code)
+    ]
+
+
+def instruction_for(wish: str, typed: str) -> str:
+    """What the engine is told: the wish that a button stands for, and what was typed beside it.
+
+    Raises DecisionRefused for a wish that nothing stands for.
+    """
+    if wish in ("", MORE):
+        return typed
+    told = WISHES.get(wish, "")
+    if wish.startswith(IN_LANGUAGE) and (name := _english_name(wish.removeprefix(IN_LANGUAGE))):
+        told = f"Write it in {name}."
+    if not told:
+        raise DecisionRefused(_("No draft can be asked for that way."))
+    return f"{told} {typed}".strip()
+
+
+def origin(version: CaptionVersion) -> str:
+    """Plainly, who or what wrote it."""
+    if version.engine == memory.ENGINE:
+        return _("This account's own approved text for the same picture. See whether it fits here, too.")
+    if version.engine == "basic":
+        return _(
+            "Drafted by the embedded describer: it reads text and names colours, it does not see what a photo shows."
+        )
+    if version.engine:
+        return _("Drafted by %(engine)s with the model %(model)s.") % {
+            "engine": version.engine,
+            "model": version.model or "?",
+        }
+    return ""
+
+
+def _english_name(code: str) -> str:
+    try:
+        return str(get_language_info(code)["name"])
+    except KeyError:
+        return ""
+
+
+def _compared(version: CaptionVersion, versions: Sequence[CaptionVersion]) -> Sequence[tuple[str, bool]]:
+    """The text with what the others of its language do not bear out."""
+    others = [one for one in versions if one is not version and same_language(one.language, version.language)]
+    spans = disagreement([version.text, *(one.text for one in others)], version.language)[0]
+    return marked(version.text, spans)
+
+
+def _offered(version: CaptionVersion, parts: Sequence[tuple[str, bool]], shown: str) -> Offered:
+    by = _("by %(name)s") % {"name": version.author} if version.author else origin(version)
+    return Offered(version, parts, by, version.text == shown)
