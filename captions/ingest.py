@@ -22,7 +22,7 @@ from captions.settling import lock_post, lock_posts, settle_waiting_publications
 from platforms.clients.base import Attachment, Status
 from platforms.clients.entities import followable
 from platforms.models import PlatformConnection
-from platforms.wanted import Traits, is_reply, moment
+from platforms.wanted import MOVING, Traits, is_reply, moment, pictures
 from vedfolnir.lib.deadlocks import again_after_deadlock
 from vedfolnir.lib.text import clean_line, is_missing, strip_html
 
@@ -78,13 +78,8 @@ def id_values(status: Status) -> dict[str, str | None]:
     return {"post_id": key, "full_post_id": whole}
 
 
-def pictures(status: Status) -> list[tuple[int, Attachment]]:
-    """The attachments that can be described, with their position among all attachments."""
-    return [(index, each) for index, each in enumerate(status.attachments) if each.type == "image"]
-
-
-def lacks_alt_text(status: Status) -> bool:
-    return any(is_missing(attachment.description) for _index, attachment in pictures(status))
+def lacks_alt_text(connection: PlatformConnection, status: Status) -> bool:
+    return any(is_missing(attachment.description) for _index, attachment in pictures(connection, status))
 
 
 def _upsert_chunk(connection: PlatformConnection, statuses: Sequence[Status]) -> Ingested:
@@ -122,7 +117,7 @@ def _upsert_posts(connection: PlatformConnection, by_key: Mapping[str, Status]) 
         return [
             Post(platform_connection=connection, post_id=key, **_post_values(connection, status))
             for key, status in by_key.items()
-            if key not in known and key not in moved and lacks_alt_text(status)
+            if key not in known and key not in moved and lacks_alt_text(connection, status)
         ]
 
     posts, created = _create_missing(stored, "post_id", missing)
@@ -204,7 +199,7 @@ def _upsert_images(connection: PlatformConnection, found: Sequence[tuple[Post, S
     wanted: dict[str, tuple[Post, int, Attachment]] = {
         column_id(attachment.id, 100)[0]: (post, index, attachment)
         for post, status in found
-        for index, attachment in pictures(status)
+        for index, attachment in pictures(connection, status)
     }
     stored = Image.objects.filter(platform_connection=connection, image_post_id__in=list(wanted))
 
@@ -239,6 +234,7 @@ def _new_image(connection: PlatformConnection, key: str, post: Post, index: int,
         original_post_date=post.posted_at,
         width=attachment.width,
         height=attachment.height,
+        attachment_type=attachment.type,
         **_addresses(attachment),
     )
 
@@ -253,8 +249,12 @@ def _filename(url: str) -> str | None:
 
 
 def _addresses(attachment: Attachment) -> dict[str, str]:
-    """Where the file is; an address longer than its column gives way to that of the preview."""
-    url = attachment.url if len(attachment.url) <= 1000 else ""
+    """Where the picture is; an address longer than its column gives way to that of the preview.
+
+    Of a video it is the preview: its poster frame.
+    """
+    url = attachment.preview_url if attachment.type in MOVING else attachment.url
+    url = url if len(url) <= 1000 else ""
     return {"image_url": url, "preview_url": attachment.preview_url}
 
 

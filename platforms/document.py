@@ -102,12 +102,17 @@ def _facts(profile: Profile) -> Iterator[tuple[str, str]]:
         version = profile.instance_versions[0]
         yield "where the limit of alt texts stands", f"{_code(at)} of `/api/v{version}/instance`"
     yield "an alt text is stored", profile.text_is_stored
+    yield "videos and animations", _posters(profile)
     yield "lists of posts", _paging(profile)
     yield "rate limits", _rates(profile)
     yield "a token that is not accepted", _bad_token(profile)
     if not profile.keeps_order:
         yield "pictures of a post", "come in any order; we take the order of their ids"
     yield "versions of a post before its edits", "can be asked for" if profile.has_history else "cannot be asked for"
+
+
+def _posters(profile: Profile) -> str:
+    return "described by their poster frame" if profile.describes_posters else "left alone: not proven"
 
 
 def _own_versions(profile: Profile) -> str:

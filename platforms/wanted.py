@@ -11,12 +11,14 @@ from typing import Self
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from platforms.clients.base import Status
+from platforms.clients.base import Attachment, Status
+from platforms.clients.families import family
 from platforms.models import PlatformConnection
 from vedfolnir.lib.text import strip_html
 
 # What people put into a post to keep machines away from it; the first three are honoured by other alt text bots too.
 OPT_OUT_TAGS = frozenset({"noai", "nobot", "nollm", "noalttext"})
+MOVING = frozenset({"video", "gifv"})  # attachments that are described by one frame of them
 PUBLIC, UNLISTED, DIRECT = "public", "unlisted", "direct"
 # From "#" to a blank; `_tag_at_start` cuts off what belongs to no tag.
 _HASHTAG = re.compile(r"(?<![\w/&#])#([^\s#]+)")
@@ -61,9 +63,35 @@ def wants(connection: PlatformConnection, status: Status) -> bool:
     """Whether a scan of `connection` takes `status`: the account's own posts with pictures that its options allow."""
     if status.is_reblog or status.account_id != connection.account_id:
         return False
-    if not any(attachment.type == "image" for attachment in status.attachments):
+    if not pictures(connection, status):
         return False
     return takes(connection, Traits.of(status))
+
+
+def pictures(connection: PlatformConnection, status: Status) -> list[tuple[int, Attachment]]:
+    """The attachments that can be described, with their position among all attachments.
+
+    Pictures; and videos and animations by their poster frame, where the server's family is known to take alt texts for
+    them and shows one.
+    """
+    posters = family(connection.platform_type).profile.describes_posters
+    return [
+        (index, each)
+        for index, each in enumerate(status.attachments)
+        if each.type == "image" or (posters and each.type in MOVING and has_poster(each))
+    ]
+
+
+def unseen(connection: PlatformConnection, status: Status) -> int:
+    """How many videos and animations lack the poster frame by which they could be described."""
+    if not family(connection.platform_type).profile.describes_posters:
+        return 0
+    return sum(each.type in MOVING and not has_poster(each) for each in status.attachments)
+
+
+def has_poster(attachment: Attachment) -> bool:
+    """Whether the preview is something else than the video itself."""
+    return attachment.preview_url not in ("", attachment.url)
 
 
 def takes(connection: PlatformConnection, traits: Traits) -> bool:

@@ -100,12 +100,16 @@ def errors(task_id: str, limit: int = ERRORS_KEPT) -> list[Image]:
     return list(found.order_by("status", "-pk")[:limit])  # "error" comes before "pending"
 
 
-def noted_by_scan(posts: int, skipped: int, unreadable: Sequence[UnreadableStatus]) -> dict[str, Any]:
+SCAN_COUNTS = ("posts_processed", "skipped_existing", "posts_unreadable", "videos_without_frame")
+
+
+def noted_by_scan(posts: int, skipped: int, unreadable: Sequence[UnreadableStatus], unseen: int = 0) -> dict[str, Any]:
     """`results_json` of a task that has read its account."""
     return {
         "posts_processed": posts,
         "skipped_existing": skipped,
         "posts_unreadable": len(unreadable),
+        "videos_without_frame": unseen,
         "error_details": [
             {"post_id": clean_line(odd.id, IDS_LONGEST), "post_url": odd.url, "error": odd.reason}
             for odd in unreadable[:ERRORS_KEPT]
@@ -116,7 +120,7 @@ def noted_by_scan(posts: int, skipped: int, unreadable: Sequence[UnreadableStatu
 def scan_results(task: CaptionGenerationTask) -> dict[str, Any]:
     """What the scan has counted in `results_json` so far."""
     stored = json.loads(task.results_json) if task.results_json else {}
-    return {name: stored.get(name, 0) for name in ("posts_processed", "skipped_existing", "posts_unreadable")}
+    return {name: stored.get(name, 0) for name in SCAN_COUNTS}
 
 
 def unreadable_posts(task: CaptionGenerationTask) -> list[dict[str, str]]:

@@ -139,7 +139,13 @@ def require_held(task: CaptionGenerationTask) -> None:
 
 
 def scanned(
-    task: CaptionGenerationTask, *, posts: int, images: int, skipped: int, unreadable: Sequence[UnreadableStatus] = ()
+    task: CaptionGenerationTask,
+    *,
+    posts: int,
+    images: int,
+    skipped: int,
+    unreadable: Sequence[UnreadableStatus] = (),
+    unseen: int = 0,
 ) -> None:
     """The account has been read: from here on the images say how far the task is. Raises LeaseLost."""
     now = timezone.now()
@@ -149,7 +155,7 @@ def scanned(
         "failures": 0,
         "images_found": images,
         "current_step": _step(Figures(images, 0, 0, images)),
-        "results_json": json.dumps(noted_by_scan(posts, skipped, unreadable)),
+        "results_json": json.dumps(noted_by_scan(posts, skipped, unreadable, unseen)),
         "progress_percent": Greatest("progress_percent", Value(10)),
     }
     if not held(task).update(**values):

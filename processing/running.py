@@ -62,7 +62,12 @@ def _scan(
             lifecycle.give_back(task)
             return True
         lifecycle.scanned(
-            task, posts=found.posts, images=found.images, skipped=found.skipped, unreadable=found.unreadable
+            task,
+            posts=found.posts,
+            images=found.images,
+            skipped=found.skipped,
+            unreadable=found.unreadable,
+            unseen=found.unseen,
         )
     except LeaseLost:
         logger.info("task %s: cancelled, or another worker goes on with it", task.pk)

@@ -14,7 +14,8 @@ from captions import drafts, ingest
 from captions.models import Image
 from platforms.clients.base import PlatformClient, Status, UnreadableStatus
 from platforms.models import PlatformConnection
-from platforms.wanted import takes, wants
+from platforms.wanted import Traits, takes, unseen, wants
+from platforms.wanted import pictures as wanted_pictures
 from processing import coverage, lifecycle, stopping
 from processing.coverage import Part
 from processing.figures import noted_by_scan, unreadable_posts
@@ -37,6 +38,7 @@ class Found:
     posts: int = 0  # that lack alt text and are wanted
     images: int = 0  # whose drafts were asked for
     skipped: int = 0  # pictures with an alt text, a draft or a decision
+    unseen: int = 0  # videos of which the server shows no frame (yet), so that they are left out
     finished: bool = False  # nothing is left to read
     unreadable: list[UnreadableStatus] = field(default_factory=list)  # posts that were passed over
 
@@ -104,7 +106,7 @@ def look(connection: PlatformConnection, client: PlatformClient, limit: int) -> 
         if isinstance(status, UnreadableStatus):
             found.unreadable.append(status)
             continue
-        pictures = [each for _index, each in ingest.pictures(status)] if wants(connection, status) else []
+        pictures = [each for _index, each in wanted_pictures(connection, status)] if wants(connection, status) else []
         missing = [each for each in pictures if is_missing(each.description)]
         found.skipped += len(pictures) - len(missing)
         found.images += len(missing)
@@ -121,6 +123,7 @@ def _found_so_far(task: CaptionGenerationTask) -> Found:
         posts=kept.get("posts_processed", 0),
         images=kept.get("images_asked_for", 0),
         skipped=kept.get("skipped_existing", 0),
+        unseen=kept.get("videos_without_frame", 0),
         unreadable=[UnreadableStatus(odd["post_id"], odd["post_url"], odd["error"]) for odd in unreadable_posts(task)],
     )
 
@@ -133,7 +136,7 @@ def _keep(task: CaptionGenerationTask, walk: coverage.Walk, found: Found, last_i
     noted: dict[str, Any] = {}
     if fits := len(last_id) <= coverage.CURSOR:
         task.failures = 1  # this walk, until it has ended
-        kept = noted_by_scan(found.posts, found.skipped, found.unreadable)
+        kept = noted_by_scan(found.posts, found.skipped, found.unreadable, found.unseen)
         kept |= {"posts_read": found.read, "images_asked_for": found.images, "walk": walk.as_json()}
         noted = {"scan_cursor": last_id, "failures": 1, "results_json": json.dumps(kept)}
     percent = min(9, 1 + found.read // PAGE)
@@ -159,6 +162,7 @@ def _take(
     wanted, others = list[Status](), list[Status]()
     for status in own:
         (wanted if wants(connection, status) else others).append(status)
+    found.unseen += sum(unseen(connection, one) for one in own if takes(connection, Traits.of(one)))
     ingest.refresh_posts(connection, others)
     stored = ingest.upsert_statuses(connection, wanted)
     chosen, posts = _choose(task, wishes, stored.missing_alt, wishes.max_posts_per_run - found.posts)
@@ -166,7 +170,7 @@ def _take(
     found.read += len(page)
     found.posts += posts
     found.images += len(chosen) if wishes.describe else 0
-    found.skipped += sum(len(ingest.pictures(status)) for status in wanted) - len(chosen)
+    found.skipped += sum(len(wanted_pictures(connection, status)) for status in wanted) - len(chosen)
     lifecycle.logger.debug("task %s: %s posts read, %s drafts asked for", task.pk, found.read, asked)
 
 

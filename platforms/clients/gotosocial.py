@@ -32,6 +32,7 @@ PROFILE = Profile(
         Writing(Way.MEDIA, scopes=("read:accounts", "read:statuses", "write:media")),
     ),
     builds=(Build("0.20.0 git-57cb4fe", r"[ +]git-[0-9a-f]+", "the commit"),),
+    describes_posters=True,  # processMediaEdits and media/update.go look at no type
     alt_text_limit=1500,
     alt_text_limit_at=(("configuration", "media_attachments", "description_limit"),),
     paging=Paging(notes="own direct messages are listed"),

@@ -38,6 +38,8 @@ PROFILE = Profile(
         "4.1 and newer can. Each alt text is shown, so that you can copy it by hand."
     ),
     signing_in=SigningIn(access_page=gettext_lazy("Preferences, Account, Authorized apps")),
+    # update_media_attachments! looks at no type; preview_url is the `small` style, which videos have as a frame.
+    describes_posters=True,
     alt_text_limit=1500,
     alt_text_limit_at=(("configuration", "media_attachments", "description_limit"),),
     paging=Paging(notes="`min_id` pages forward; requests that page have a limit of their own"),

@@ -104,6 +104,9 @@ class Profile:
     bad_token_pages: frozenset[int] = frozenset()  # the same, where a web page comes with them
     gone_page: str = ""  # stands in the web page that a missing post is answered with, instead of JSON
     keeps_order: bool = True  # whether the pictures of a post come in the same order each time
+    # Whether an alt text of a video, or of a GIF that became one, is written as that of a picture is, and the server
+    # shows a frame of it (`preview_url`): read in the source of those that say so.
+    describes_posters: bool = False
     has_history: bool = True  # whether the versions of a post before its edits can be asked for
     signing_in: SigningIn = SigningIn()
     paging: Paging = Paging()
