@@ -43,7 +43,7 @@ def on_the_post(reading: Reading) -> Iterator[Finding]:
     yield from _leaked(reading)
     for pattern, code in ((_LINK_OR_MENTION, "link-or-mention"), (_HASHTAG, "hashtag")):
         for match in pattern.finditer(reading.text):
-            if match.group().rstrip(".,;:!?)。").casefold() not in reading.around.visible_text.casefold():
+            if match.group().rstrip(".,;:!?)”\"'»」。").casefold() not in reading.around.visible_text.casefold():
                 yield finding(code, match.span())
     yield from _language(reading)
 
@@ -119,11 +119,14 @@ def _done(source: str, reading: Reading) -> str:
 
 def _orders(source: str) -> Iterator[tuple[str, re.Match[str]]]:
     """Sentences that tell a describer what to do, with the place of the order; the next sentence may hold the words."""
-    sentences = _SENTENCE.findall(QUOTED.sub(lambda match: re.sub(r"[.!?]", " ", match.group()), source))
+    sentences = [
+        found.strip()
+        for found in _SENTENCE.findall(QUOTED.sub(lambda match: re.sub(r"[.!?]", " ", match.group()), source))
+    ]
     for index, sentence in enumerate(sentences):
         for book in phrasebook.every_book():
             if match := book.order.search(sentence):
-                yield sentence + "".join(sentences[index + 1 : index + 2]), match
+                yield " ".join(sentences[index : index + 2]), match
 
 
 def _literal_demands(sentence: str, order: re.Match[str]) -> Iterator[str]:
