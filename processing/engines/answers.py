@@ -29,7 +29,7 @@ _BEGINNING = re.compile(
 _END = re.compile(r"^.*(?:</(?:think|thinking|thought|reasoning)>|◁/think▷|\[/think\])", re.DOTALL | re.IGNORECASE)
 _SPECIAL = re.compile(
     r"<\|(?:im_end|im_start|endoftext|end|eot_id|start|channel|message|return|assistant)\|>(?:assistant|final)?"
-    r"|<end_of_utterance>|<end_of_turn>|</?s>"
+    r"|<end_of_utterance>|<end_of_turn>|^\s*<s>|</s>\s*$"
 )
 _FENCE = re.compile(r"^```[a-z]*\s*\n(.*?)\n?\s*```$", re.DOTALL | re.IGNORECASE)
 _LABEL = re.compile(
@@ -39,8 +39,9 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "'": "'", "「": "」"}
-_WEB_PAGE = re.compile(r"<\s*(?:!doctype|html|head|body)\b", re.IGNORECASE)
+_WEB_PAGE = re.compile(r"<\s*(?:!doctype|html|head|body)\b", re.IGNORECASE)  # at the start; a text may quote a tag
 _JSON = re.compile(r"^(?:\{\s*(?:[\"'}]|$)|\[\s*(?:[{\[\"]|$))")
+_LEAK = re.compile(r"\{\s*[\"']alt_?text[\"']\s*:.*", re.DOTALL | re.IGNORECASE)  # behind "Here is the JSON:"
 _DECORATIVE = re.compile(r"^[\s*_`\"“]*\[\s*decorative\s*\][\s*_`]*[:.\u2013\u2014-]*\s*", re.IGNORECASE)
 _TEXT_FIELDS = ("alt_text", "alt", "alttext", "description", "caption", "text")
 
@@ -103,9 +104,10 @@ def clean_answer(content: str) -> Cleaned:
     fenced = _FENCE.match(text)
     text = fenced[1].strip() if fenced else text
     decorative = False
-    if _JSON.match(text):
-        text, decorative = _from_json(text)
-    if _WEB_PAGE.search(text):
+    leak = _LEAK.search(text)
+    if leak or _JSON.match(text):
+        text, decorative = _from_json(leak[0].rpartition("}")[0] + "}" if leak and leak.start() else text)
+    if _WEB_PAGE.match(text):
         raise EngineRefused("The model answered with a web page instead of a description.")
     text = _bare(text)
     marked = _DECORATIVE.match(text)

@@ -35,6 +35,8 @@ TEXT = "A grey cat asleep on a red chair."
         f'{{"beschreibung": "{TEXT}", "confidence": 0.9}}',
         f'[{{"description": "{TEXT}"}}]',
         f'```json\n{{"caption": "{TEXT}"}}\n```',
+        f'Here is the JSON: {{"alt_text": "{TEXT}", "decorative": false}} Anything else?',
+        f"<s> {TEXT}</s>",
     ],
 )
 def test_the_description_alone_is_left(said: str) -> None:
@@ -49,6 +51,8 @@ def test_the_description_alone_is_left(said: str) -> None:
         "A screenshot of code: {x: 1} and more",
         "[Two people] stand beside the word in brackets.",
         "Text reads: “Think <b>different</b>”.",
+        "Screenshot of an editor; the line <body class=x> is marked, and <s>old</s> stands beside it.",
+        'Screenshot of code: {"name": "x"} is marked.',
         "A shelf with 3 < 4 written on it.",
     ],
 )
@@ -87,6 +91,7 @@ def test_a_proposal_of_decoration_is_told_apart_from_its_text(said: str) -> None
         ("[DECORATIVE].", "decorative"),
         ('{"alt_text": "A cat", "decorative": true', "damaged or cut short"),
         ("{", "damaged or cut short"),
+        ('Here it is: {"alt_text": "A c', "damaged or cut short"),
         ('```json\n{"alt_text": "A c\n```', "damaged or cut short"),
         ('{"alt_text": "A cat"} and "more"', "damaged or cut short"),
         ('{"a": "A cat", "b": "A dog"}', "no field is the description"),
