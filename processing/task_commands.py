@@ -12,6 +12,7 @@ from platforms.lookup import ConnectionNotFound, find_connection
 from platforms.models import PlatformConnection
 from platforms.speaking import client_for
 from processing import actions, scanning
+from processing.estimating import estimate
 from processing.figures import errors, final_figures, unreadable_posts
 from processing.models import CaptionGenerationTask, TaskStatus
 from processing.task_settings import TaskSettings
@@ -128,5 +129,7 @@ class TaskCommand(BaseCommand):
             f"{seen.read} posts read: {seen.images} pictures in {seen.posts} posts lack alt text, "
             f"{seen.skipped} pictures have one."
         )
+        if self.describe:
+            self.stdout.write(estimate(connection, seen.images).sentence)
         for odd in seen.unreadable:
             self.stderr.write(f"post {clean_line(odd.id)} {odd.url} would be passed over: {odd.reason}")
