@@ -4,27 +4,18 @@ It reads text and codes, counts faces, names colours and the kind of picture. It
 says only what it found; every draft of it is for a person to complete.
 """
 
-import io
 import time
-from dataclasses import dataclass
 
-import cv2
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
-
-from processing.engines.base import EngineAnswer, EngineRefused, EngineRequest
-from processing.engines.basic.codes import Code, read_codes
-from processing.engines.basic.colours import colour_shares
-from processing.engines.basic.faces import count_faces
-from processing.engines.basic.kinds import Kind, kind_of, look_at
-from processing.engines.basic.layout import blocks, is_number
-from processing.engines.basic.ocr import Reading, read
+from processing.engines.base import EngineAnswer, EngineRequest
+from processing.engines.basic.kinds import Kind
+from processing.engines.basic.layout import is_number
 from processing.engines.basic.phrases import phrases_for
+from processing.engines.basic.seeing import Seen, recall, see
+from processing.engines.basic.tesseract import packs
 from processing.engines.basic.wording import Findings, compose
 from processing.preparation import PreparedImage
 
-MODEL = "basic/1"
+MODEL = "basic/2"
 
 
 class BasicEngine:
@@ -36,8 +27,8 @@ class BasicEngine:
         """Always well: there is nothing outside this process to ask."""
 
     def identity(self, image: PreparedImage, request: EngineRequest) -> str:
-        """What it says depends on the language and the length asked for, and on nothing around the picture."""
-        return f"{MODEL} {request.language} {request.max_length} {image.frames}"
+        """What it says depends on the language and the length asked for, and on what it can read."""
+        return f"{MODEL} {request.language} {request.max_length} {image.frames} {','.join(packs())}"
 
     def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer:
         """Say what was found, in at most `request.max_length` characters. English where the language is unknown.
@@ -45,18 +36,15 @@ class BasicEngine:
         Raises EngineRefused if the libraries cannot work on the picture.
         """
         started = time.monotonic()
-        try:
-            seen = _examine(image)
-        except cv2.error as error:
-            raise EngineRefused("The basic engine cannot work on a picture of this shape.") from error
+        examined = request.examined
+        seen = recall(image, examined) if examined and examined.kind else see(image)
         language, phrases = phrases_for(request.language)
-        paragraphs = [" ".join(line.text for line in block) for block in blocks(seen.reading.lines)]
         findings = Findings(
             kind=seen.kind,
             is_grey=seen.is_grey,
             colours=seen.colours,
             faces=seen.faces,
-            paragraphs=[text for text in paragraphs if _worth_quoting(text, seen.kind)],
+            paragraphs=[text for text in seen.paragraphs if _worth_quoting(text, seen.kind)],
             codes=seen.codes,
             frames=image.frames,
         )
@@ -64,39 +52,14 @@ class BasicEngine:
             text=compose(findings, phrases, request.max_length),
             engine=self.name,
             model=MODEL,
-            visible_text="\n".join(paragraphs),
-            category=seen.kind.value,
+            visible_text="\n".join(seen.paragraphs),
+            category=seen.kind.category.value,
             needs_special_review=True,
+            proposed_decorative=seen.is_decorative,
             seconds=time.monotonic() - started,
             notes=_notes(seen, language, request),
             language=language,
         )
-
-
-@dataclass(frozen=True)
-class _Seen:
-    kind: Kind
-    is_grey: bool
-    colours: list[str]
-    faces: int
-    reading: Reading
-    codes: list[Code]
-
-
-def _examine(image: PreparedImage) -> _Seen:
-    rgb = _pixels(image.jpeg)
-    reading = read(rgb)
-    shares = colour_shares(rgb)
-    look = look_at(rgb)
-    kind = kind_of(look, reading, shares, (rgb.shape[1], rgb.shape[0]))
-    return _Seen(
-        kind=kind,
-        is_grey=look.is_grey,
-        colours=[name for name, share in shares[:2] if share >= 0.15],
-        faces=count_faces(rgb) if kind is Kind.PHOTO else 0,  # elsewhere the cascades find faces that are none
-        reading=reading,
-        codes=read_codes(rgb),
-    )
 
 
 def _worth_quoting(text: str, kind: Kind) -> bool:
@@ -106,19 +69,12 @@ def _worth_quoting(text: str, kind: Kind) -> bool:
     return kind is not Kind.SCREENSHOT or len(text) > 2 or not is_number(text)
 
 
-def _pixels(jpeg: bytes) -> npt.NDArray[np.uint8]:
-    """Height x width x 3. A sliver is widened with its own edge, so that every library has something to work on."""
-    with Image.open(io.BytesIO(jpeg)) as picture:
-        rgb = np.asarray(picture.convert("RGB"))
-    missing = [max(0, 32 - side) for side in rgb.shape[:2]]
-    if any(missing):
-        rgb = np.pad(rgb, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
-    return rgb
-
-
-def _notes(seen: _Seen, language: str, request: EngineRequest) -> tuple[str, ...]:
+def _notes(seen: Seen, language: str, request: EngineRequest) -> tuple[str, ...]:
     notes = ["The basic engine sees no things, people or actions: a person must check and complete this text."]
-    if seen.reading.unreadable:
+    named = [script for script in seen.unreadable if script != "unknown"]
+    if named:
+        notes.append(f"There seems to be {' and '.join(named)} text in the picture that could not be read.")
+    elif seen.unreadable:
         notes.append("There seems to be text in the picture that could not be read.")
     if not request.language.lower().startswith(language):
         notes.append(f"The basic engine has no words for the language “{request.language}”: the text is in English.")

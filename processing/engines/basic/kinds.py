@@ -1,7 +1,8 @@
 """Telling what kind of picture it looks like: rules of thumb over flatness, lines, colours and the layout of text.
 
 The thresholds were set on about 120 pictures (photographs, wallpapers, screenshots, charts); what comes out is
-"looks like", never "is".
+"looks like", never "is". Maps and paintings are not told at all: no rule over such measures knows a map from a chart
+with many labels, or a painting from a photograph.
 """
 
 import re
@@ -13,26 +14,54 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from captions.kinds import Kind as Category
 from processing.engines.basic.layout import Line, is_number
 from processing.engines.basic.ocr import Reading
+from processing.engines.basic.shapes import is_gradient, is_one_line, is_one_mark, joined_boxes, panels
 
 _BLOCK = 4  # pixels on a side of the squares whose evenness is looked at
 _PERCENT = re.compile(r"\d\s?%")
+_MOST_LABELS = 40  # lines of text in a diagram
 _LIGHT = frozenset({"white", "light grey", "beige"})
 
 
 class Kind(StrEnum):
-    """What a picture looks like. The values are stored as the category of a draft."""
+    """What a picture looks like, in finer words than the categories that are stored."""
 
     PHOTO = "photo"
     CUT_OUT = "cut-out"  # something, a thing or a drawing rich in tones, on one even colour
-    SOFT = "soft"  # no clear edges anywhere: a gradient, a blurred photograph
+    SOFT = "soft"  # no clear edges anywhere: a blurred photograph
+    GRADIENT = "gradient"
     SCREENSHOT = "screenshot"
     CHART = "chart"
+    DIAGRAM = "diagram"
+    COMIC = "comic"
+    MEME = "meme"
     DOCUMENT = "document"  # a page of text
-    TEXT = "text"  # some words on a background: a card, a slide, a logo
+    TEXT = "text"  # some words on a background: a card, a slide
+    LOGO = "logo"
     GRAPHIC = "graphic"
+    DIVIDER = "divider"
     BLANK = "blank"
+
+    @property
+    def category(self) -> Category:
+        return _CATEGORIES.get(self) or Category(self.value)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it that a reader would miss."""
+        return self in {Kind.BLANK, Kind.DIVIDER, Kind.GRADIENT}
+
+
+_CATEGORIES = {
+    Kind.CUT_OUT: Category.OTHER,
+    Kind.SOFT: Category.OTHER,
+    Kind.GRAPHIC: Category.DRAWING,
+    Kind.GRADIENT: Category.DECORATIVE,
+    Kind.DIVIDER: Category.DECORATIVE,
+    Kind.BLANK: Category.DECORATIVE,
+}
 
 
 @dataclass(frozen=True)
@@ -69,33 +98,78 @@ def look_at(rgb: npt.NDArray[np.uint8]) -> Look:
     )
 
 
-def kind_of(look: Look, reading: Reading, colours: list[tuple[str, float]], size: tuple[int, int]) -> Kind:
-    """Judge by the measurements, the text read, the named colours and (width, height)."""
+def kind_of(rgb: npt.NDArray[np.uint8], look: Look, reading: Reading, colours: list[tuple[str, float]]) -> Kind:
+    """Judge a picture by what was measured, the text read and the named colours."""
+    size = (rgb.shape[1], rgb.shape[0])
     lines, cover = reading.lines, _cover(reading.lines, size)
-    drawn = look.even >= 0.3 and look.commonest >= 0.2
+    drawn = _is_drawn(look)
     if not lines:
-        is_text = drawn and _cover(reading.unreadable, size) >= 0.02
-        return Kind.TEXT if is_text else _kind_without_text(look, drawn)
-    if drawn and _is_chart(look, lines, cover):
-        return Kind.CHART
+        if drawn and _cover(reading.unreadable, size) >= 0.02:
+            return Kind.TEXT
+        return kind_without_text(rgb, look, untouched=not reading.unreadable)
+    made = _made_of_shapes(rgb, look, lines, cover) if drawn else None
+    if made:
+        return made
     if _is_page(lines, cover, colours) and (look.straight_lines < 4 or cover >= 0.4):
         return Kind.DOCUMENT
+    if not drawn and look.nearly_even < 0.85 and _is_meme(lines, size):
+        return Kind.MEME
+    return _kind_with_text(look, lines, cover, size)
+
+
+def _made_of_shapes(rgb: npt.NDArray[np.uint8], look: Look, lines: list[Line], cover: float) -> Kind | None:
+    """What its shapes tell of a drawn picture with text."""
+    if panels(rgb) >= 2:
+        return Kind.COMIC
+    if _is_chart(look, lines, cover):
+        return Kind.CHART
+    return Kind.DIAGRAM if len(lines) <= _MOST_LABELS and joined_boxes(rgb, lines) >= 3 else None
+
+
+def _kind_with_text(look: Look, lines: list[Line], cover: float, size: tuple[int, int]) -> Kind:
     framed = len(lines) >= 2 and look.straight_lines >= 4
-    if drawn and (framed or (len(lines) >= 6 and _columns(lines, size[0]) >= 3)):
+    if _is_drawn(look) and (framed or (len(lines) >= 6 and _columns(lines, size[0]) >= 3)):
         return Kind.SCREENSHOT
-    if drawn or (cover >= 0.03 and look.nearly_even >= 0.85) or cover >= 0.5:
+    if _is_drawn(look) or (cover >= 0.03 and look.nearly_even >= 0.85) or cover >= 0.5:
         return Kind.TEXT
     return Kind.PHOTO
 
 
-def _kind_without_text(look: Look, drawn: bool) -> Kind:
-    if look.even >= 0.995 and look.commonest >= 0.98:
+def kind_without_text(rgb: npt.NDArray[np.uint8], look: Look, *, untouched: bool) -> Kind:
+    """Judge a picture in which nothing can be read; `untouched` if nothing in it even looks like text."""
+    if untouched and look.even >= 0.995 and look.commonest >= 0.98:
         return Kind.BLANK
-    if drawn and (look.rest_even >= 0.2 or look.commonest >= 0.8):
-        return Kind.GRAPHIC
+    if untouched and look.commonest >= 0.5 and is_one_line(rgb):
+        return Kind.DIVIDER
+    if _is_drawn(look) and (look.rest_even >= 0.2 or look.commonest >= 0.8):
+        return Kind.LOGO if look.commonest >= 0.3 and is_one_mark(rgb) else Kind.GRAPHIC
+    if untouched and look.edges <= 0.0005 and is_gradient(rgb):
+        return Kind.GRADIENT
     if look.edges <= 0.003 and look.nearly_even >= 0.9:
         return Kind.SOFT
     return Kind.CUT_OUT if look.even >= 0.2 and look.commonest >= 0.2 else Kind.PHOTO
+
+
+def _is_drawn(look: Look) -> bool:
+    return look.even >= 0.3 and look.commonest >= 0.2
+
+
+def _is_meme(lines: list[Line], size: tuple[int, int]) -> bool:
+    """Large capitals in the middle of the top or the bottom, and hardly another word."""
+    width, height = size
+    large = [line for line in lines if line.height > 0.05 * height and _is_capitals(line.text)]
+    placed = [
+        line
+        for line in large
+        if (line.bottom < 0.35 * height or line.top > 0.65 * height)
+        and abs(line.left + line.right - width) < 0.3 * width
+    ]
+    return bool(placed) and len(lines) <= 8 and len(placed) >= 0.6 * len(lines)
+
+
+def _is_capitals(text: str) -> bool:
+    letters = [character for character in text if character.isalpha()]
+    return len(letters) >= 4 and sum(character.isupper() for character in letters) >= 0.9 * len(letters)
 
 
 def _cover(lines: list[Line], size: tuple[int, int]) -> float:

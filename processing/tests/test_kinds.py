@@ -1,0 +1,78 @@
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+from PIL import Image, ImageDraw
+
+import platforms.sandbox
+from captions.kinds import Kind
+from processing.engines.base import Examination
+from processing.examining import examine
+from processing.preparation import prepare
+from processing.tests.kind_pictures import KINDS, divider, font, run, scene
+from processing.tests.pictures import prepared
+from vedfolnir.tests.figures import tell
+
+ASSETS = Path(platforms.sandbox.__file__).parent / "assets"
+PHOTOGRAPHS = sorted(path.name for path in ASSETS.glob("*.jpg"))
+
+
+@cache
+def judged() -> tuple[tuple[Kind, str], ...]:
+    """What each of the drawn pictures and of the sample photographs is, and what it was taken for."""
+    drawn = [(kind, examine(prepared(draw())).kind) for kind, pictures in KINDS.items() for draw in pictures]
+    seen = [(Kind.PHOTO, examine(prepare((ASSETS / name).read_bytes())).kind) for name in PHOTOGRAPHS]
+    return (*drawn, *seen)
+
+
+def test_pictures_of_every_kind_are_told_apart(request: pytest.FixtureRequest) -> None:
+    table = ["Kinds of picture: what it is, and what it was taken for"]
+    for kind in KINDS:
+        taken = Counter(said for is_kind, said in judged() if is_kind == kind)
+        table.append(f"  {kind.value:<11}" + ", ".join(f"{said} {count}" for said, count in taken.most_common()))
+    tell(request, *table)
+    assert [pair for pair in judged() if pair[0] != pair[1]] == []
+
+
+def test_no_photograph_is_taken_for_a_decoration() -> None:
+    assert PHOTOGRAPHS
+    for name in PHOTOGRAPHS:
+        examined = examine(prepare((ASSETS / name).read_bytes()))
+        assert (examined.visible_text, examined.unreadable, examined.codes) == ("", (), ()), name
+        assert not examined.proposed_decorative, name
+        assert examined.faces == (1 if name == "astronaut.jpg" else 0), name
+
+
+def test_what_nobody_would_miss_is_proposed_as_decoration() -> None:
+    for draw in KINDS[Kind.DECORATIVE]:
+        assert examine(prepared(draw())).proposed_decorative
+    for kind in KINDS:
+        if kind != Kind.DECORATIVE:
+            assert not any(examine(prepared(draw())).proposed_decorative for draw in KINDS[kind])
+
+
+def test_a_word_on_a_gradient_or_beside_a_line_is_no_decoration() -> None:
+    for image in (run((255, 120, 60), (40, 20, 90), upright=True), divider("#888", height=200)):
+        ImageDraw.Draw(image).text((300, 20), "Chapter two", fill="black", font=font(40))
+        examined = examine(prepared(image))
+        assert examined.visible_text == "Chapter two"
+        assert not examined.proposed_decorative
+
+
+@pytest.mark.parametrize("position", [(380, 290, 420, 310), (20, 20, 50, 50), (0, 590, 800, 600)])
+def test_a_small_thing_on_a_gradient_is_no_decoration(position: tuple[int, int, int, int]) -> None:
+    image = run((255, 200, 150), (200, 80, 120), upright=True)
+    ImageDraw.Draw(image).ellipse(position, fill="#113355")
+    assert not examine(prepared(image)).proposed_decorative
+
+
+def test_a_blurred_photograph_is_no_decoration() -> None:
+    image = scene().resize((8, 6)).resize((800, 600), Image.Resampling.BICUBIC)
+    assert not examine(prepared(image)).proposed_decorative
+
+
+@override_settings(EXAMINE_PICTURES=False)
+def test_nothing_is_examined_where_the_operator_says_so() -> None:
+    assert examine(prepared(scene())) == Examination()
