@@ -4,6 +4,7 @@ The address is the operator's own (OLLAMA_URL, OPENAI_BASE_URL) and exempt from 
 """
 
 import json as jsonlib
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ MAX_BYTES = 2 * 1024 * 1024  # of an answer: a text of some thousand characters,
 REASON_LENGTH = 300  # characters of what a server says, in a reason for a person
 LEAST_SECRET = 12  # characters: a shorter key ("none", "lm-studio") is a word that may stand in any answer
 
+_HTTP_STATUS = re.compile(r"[45][0-9]{2}", re.ASCII)  # given as the code of an error in a good answer (OpenRouter)
 _BUSY = frozenset({408, 425, 429, 499})  # 499: Ollama cancelled it
 _KEY_OR_MONEY = frozenset({401, 402, 403})
 _NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached"})  # OpenAI's, with status 429 or 400
@@ -87,7 +89,8 @@ class ModelServer:
         if not isinstance(body, dict):
             raise EngineRefused(f"{self.label} at {self.origin} answered nonsense: a JSON object was expected.")
         if body.get("error"):
-            raise self._failure(int(code) if code.isdecimal() else 200, said, code, response.headers)
+            status = int(code) if _HTTP_STATUS.fullmatch(code) else 200
+            raise self._failure(status, said, code, response.headers)
         if len(self._key) >= LEAST_SECRET and jsonlib.dumps(self._key)[1:-1] in jsonlib.dumps(body):
             raise EngineRefused(f"The answer of {self.label} repeats the value of {self._key_setting}.")
         return body

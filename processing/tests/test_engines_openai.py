@@ -191,5 +191,9 @@ def test_an_error_in_a_good_answer_counts_as_what_it_says(server: FakeOpenAI) ->
     server.chat = lambda body: body_of({"error": {"message": "Rate limited", "code": 429}})
     with pytest.raises(EngineUnavailable, match="Rate limited"):
         engine_at(server).health()
-    server.chat = lambda body: body_of({"error": {"message": "Bad picture", "code": "x"}})
+
+
+@pytest.mark.parametrize("code", ["x", "9" * 5000, "２００", None, {}])
+def test_an_error_in_a_good_answer_whose_code_is_none_is_a_refusal(server: FakeOpenAI, code: Any) -> None:
+    server.chat = lambda body: body_of({"error": {"message": "Bad picture", "code": code}})
     assert "Bad picture" in refused(server)
