@@ -51,6 +51,7 @@ MODERATOR_ADMIN: dict[str, frozenset[str]] = {
     "captions.prompttemplate": frozenset({"view", "add", "change"}),
     "captions.publication": frozenset({"view", "change"}),
     "processing.captiongenerationtask": frozenset({"view", "change"}),
+    "processing.engineattempt": frozenset({"view"}),
     "processing.processingrun": frozenset({"view"}),
     "platforms.platformconnection": frozenset({"view"}),
     "accounts.auditlog": frozenset({"view"}),
@@ -66,6 +67,7 @@ READ_ONLY_ADMIN = frozenset(
         "captions.captionversion",
         "captions.glossaryentry",  # the page of the connection writes it
         "captions.styleguide",
+        "processing.engineattempt",
         "processing.processingrun",
     }
 )

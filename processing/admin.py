@@ -18,6 +18,7 @@ from captions.admin import AT_ONCE, FactsAdmin
 from captions.models import Publication
 from processing import (
     actions,
+    attempt_admin,  # noqa: F401  (registers its model)
     prompt_admin,  # noqa: F401  (registers its model)
 )
 from processing.models import CaptionGenerationTask, CaptionGenerationUserSettings, ProcessingRun

@@ -16,7 +16,7 @@ from accounts.roles import Role
 from accounts.tests.people import make_user
 from captions.models import CaptionVersion, GlossaryEntry, Image, Post, PromptTemplate, Publication, StyleGuide
 from platforms.models import Family, PlatformApp, PlatformConnection, PlatformMember
-from processing.models import CaptionGenerationTask, CaptionGenerationUserSettings, ProcessingRun
+from processing.models import CaptionGenerationTask, CaptionGenerationUserSettings, EngineAttempt, ProcessingRun
 
 OUR_APPS = ("accounts", "platforms", "captions", "processing")
 CHANGED_BY_LOOKING = (UserSession,)
@@ -101,6 +101,7 @@ def make_rows(people: dict[str, User], owner: User, member: User) -> Cast:
         post_id="1", author_id="1", post_url="https://social.example/@owner/1", platform_connection=connection
     )
     image = _make_image(post)
+    EngineAttempt.objects.create(image=image, task_id=task.pk, engine="basic", model="basic", outcome="answered")
     publication = Publication.objects.create(post=post, platform_connection=connection)
     StyleGuide.objects.create(platform_connection=connection, tone="plain")
     entry = GlossaryEntry.objects.create(platform_connection=connection, term="Rex")
