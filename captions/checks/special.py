@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from django_stubs_ext import StrOrPromise
 
 from captions.checks.around import Around
+from captions.checks.commanding import commands
 from captions.checks.findings import Finding
 from captions.kinds import READ_GIST, READ_WHOLE, Kind
 
@@ -37,9 +38,16 @@ def _is_basic_on_sight(case: Case) -> bool:
     return (case.around.engine or "").startswith("basic") and case.around.kind not in _READ
 
 
+def _is_commanded(case: Case) -> bool:
+    """Whether obeyed or not: what an answer holds does not always show it."""
+    around = case.around
+    return any(map(commands, (around.post_text, around.content_warning, around.visible_text, *around.siblings)))
+
+
 RULES = (
     Rule(lambda case: case.has_blocker, _("As it is, nobody could use the text.")),
     Rule(_any_of("followed-instruction", "prompt-leak"), _("The model may have obeyed the post or the picture.")),
+    Rule(_is_commanded, _("The post or the text in the picture tries to command the describer, or hides something.")),
     Rule(_any_of("person-without-consent"), _("Somebody is named who has not agreed to it.")),
     Rule(_any_of("guessed-identity"), _("It guesses what somebody is.")),
     Rule(_any_of("wrong-language", "garbled"), _("It is not in the language asked for.")),
