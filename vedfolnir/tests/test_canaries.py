@@ -380,7 +380,7 @@ def answers(url: str) -> bool:
     with closing(requests.Session()) as session:
         try:
             return session.get(f"{url}/healthz", timeout=5).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
 

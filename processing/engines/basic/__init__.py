@@ -13,6 +13,7 @@ from processing.engines.basic.phrases import phrases_for
 from processing.engines.basic.seeing import Seen, recall, see
 from processing.engines.basic.tesseract import packs
 from processing.engines.basic.wording import Findings, compose
+from processing.engines.probe import PROBE_REQUEST, probe_picture
 from processing.preparation import PreparedImage
 
 MODEL = "basic/2"
@@ -24,7 +25,8 @@ class BasicEngine:
     name = "basic"
 
     def health(self) -> None:
-        """Always well: there is nothing outside this process to ask."""
+        """Look at a small picture of our own, which the libraries may fail to."""
+        self.describe(probe_picture(), PROBE_REQUEST)
 
     def identity(self, image: PreparedImage, request: EngineRequest) -> str:
         """What it says depends on the language and the length asked for, and on what it can read."""
