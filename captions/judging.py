@@ -88,7 +88,7 @@ def around_image(image: Image, **known: Any) -> Around:
         "language": image.language or post.language or None,
         "post_text": post.post_content or "",
         "content_warning": post.spoiler_text,
-        "also_in": tuple(re.findall(r"[\w-]+", guide.also_in)) if guide else (),
+        "also_in": _also_in(guide) if known.get("engine") is None else (),  # a draft is asked for in each
         "tags": tuple(post.tags.split()),
         **_other_texts(image),
         "visible_text": image.visible_text,
@@ -104,12 +104,20 @@ def _other_texts(image: Image) -> dict[str, tuple[str, ...]]:
     """What readers hear of the post's other pictures, and what else there is for them."""
     others = Image.objects.filter(post=image.post_id, platform_connection=image.platform_connection_id)
     rows = others.exclude(pk=image.pk).order_by("attachment_index", "pk")
-    heard, beside = [], []
+    heard: list[str] = []
+    beside: list[str] = []
     for other in rows.only("status", "final_caption", "reviewed_caption", "generated_caption", "remote_alt_text"):
         is_decided = other.status in (Image.Status.APPROVED, Image.Status.POSTED)
         text = (other.final_caption if is_decided else "") or other.remote_alt_text or ""
         (heard if text else beside).append(text or other.text)
-    return {"siblings": tuple(filter(str.strip, heard)), "drafts_beside": tuple(filter(str.strip, beside))}
+    return {
+        "siblings": tuple(text for text in heard if text.strip()),
+        "drafts_beside": tuple(text for text in beside if text.strip()),
+    }
+
+
+def _also_in(guide: StyleGuide | None) -> tuple[str, ...]:
+    return tuple(re.findall(r"[\w-]+", guide.also_in)) if guide else ()
 
 
 def _glossary(connection: PlatformConnection | None) -> tuple[Term, ...]:

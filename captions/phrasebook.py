@@ -60,13 +60,13 @@ def for_language(code: str) -> Phrasebook:
 @cache
 def languages() -> frozenset[str]:
     """The languages that have a book."""
-    return frozenset(path.stem for path in FOLDER.glob("*.toml")) - {"people"}
+    return frozenset(path.stem for path in FOLDER.glob("*.toml")) - {"people", "orders"}
 
 
 @cache
-def every_book() -> tuple[Phrasebook, ...]:
-    """All books: what stands around a picture may be in any language."""
-    return tuple(_read(code) for code in sorted(languages()))
+def orders() -> tuple[re.Pattern[str], ...]:
+    """What orders a describer about, in all languages: what stands around a picture may be in any."""
+    return tuple(_read(code).order for code in ("orders", *sorted(languages())))
 
 
 @cache

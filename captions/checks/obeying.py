@@ -12,15 +12,19 @@ from django.utils.translation import gettext as _
 
 from captions import phrasebook
 from captions.checks.around import QUOTED, UNSPACED, Reading, quotation, run_size, runs, units
+from captions.checks.disguises import unveiled
 from captions.checks.findings import Finding, finding
 from captions.languages import other_language, same_language
 
 _COPIED = 8  # words in a row make a copied sentence
 _FEWEST_TO_COPY = 4  # words: a shorter post says nothing that could be copied
+_FEWEST_OF_ALL = 2  # words of a text that is nothing but a piece of the post
 _SAME = 0.9  # of 1: how alike texts of two pictures may be
 _FENCE = re.compile(
     r"[=<>\[\]{}#*~_-]{4,}|={2,}|<<|>>|\[/?(?:INST|SYS|SYSTEM|POST|USER|DATA)\]|</?(?:post|data|system)>"
 )
+# What a prompt gives as data, between lines that bear a mark.
+_DATA = re.compile(r"^=+ *(?P<mark>\w{8,}) begin\b.*?^=+ *(?P=mark) end\b[ =]*$", re.MULTILINE | re.DOTALL)
 _FENCED = re.compile(r"={2,}[^=\n]*={2,}|<<[^>\n]*>>")
 _LINK_OR_MENTION = re.compile(r"https?://\S+|\bwww\.\S+|(?<![\w.@])@[\w.]+(?:@[\w.-]+)?", re.IGNORECASE)
 _HASHTAG = re.compile(r"(?<![\w&#/])#(?=\w*[^\W\d_])\w+")
@@ -50,11 +54,18 @@ def on_the_post(reading: Reading) -> Iterator[Finding]:
 
 def _repeats_post(reading: Reading) -> bool:
     """Whether a run of the post's words stands in the text that is not in the picture too."""
-    post, text = units(reading.around.post_text), units(reading.text)
+    post, text = units(unveiled(reading.around.post_text)), units(reading.text)
     if len(post) < run_size(post, _FEWEST_TO_COPY):
         return False
-    size = min(run_size(post, _COPIED), len(post))
-    return bool(runs(post, size) & runs(text, size) - runs(units(reading.around.visible_text), size))
+    size = min(run_size(post, _COPIED), len(post), max(len(text), _FEWEST_OF_ALL))
+    if runs(post, size) & runs(text, size) - runs(units(reading.around.visible_text), size):
+        return True
+    bare = (units(sentence) for sentence in _SENTENCE.findall(reading.bare))
+    whole = (tuple(spoken) for spoken in bare if len(spoken) >= run_size(spoken, _FEWEST_TO_COPY))
+    return any(
+        said in runs(post, len(said)) and said not in runs(units(reading.around.visible_text), len(said))
+        for said in whole
+    )
 
 
 def _same_as_sibling(reading: Reading) -> Iterator[Finding]:
@@ -104,14 +115,23 @@ def _can_be_read(words: str, reading: Reading) -> bool:
 
 def _done(source: str, reading: Reading) -> str:
     """What one of the orders in `source` demands and the text holds outside quotations; empty if nothing."""
+    source = unveiled(source)
+    return _done_in(source, reading) or _done_in(" ".join(source.split()), reading)  # lines may break a sentence
+
+
+def _done_in(source: str, reading: Reading) -> str:
     answer = units(reading.bare)
+    sentences = [spoken for each in _SENTENCE.findall(reading.bare) if len(spoken := units(each)) >= _FEWEST_TO_COPY]
     said = {word for word in answer if len(word) >= _TELLING or UNSPACED.match(word)}
     for sentence, order in _orders(source):
         for demand in _literal_demands(sentence, order):
             wanted = units(demand)
             if 0 < len(wanted) <= _LONGEST_DEMAND and tuple(wanted) in runs(answer, len(wanted)):
                 return demand
-        tail = set(units(sentence[order.end() :]))
+        tail = units(sentence[order.end() :])
+        for whole in sentences:
+            if tuple(whole) in runs(tail, len(whole)):
+                return " ".join(whole)
         if len(said) > 1 and sum(word in tail for word in said) >= _OBEYED_SHARE * len(said):
             return sentence[order.end() :].strip()
     return ""
@@ -124,8 +144,8 @@ def _orders(source: str) -> Iterator[tuple[str, re.Match[str]]]:
         for found in _SENTENCE.findall(QUOTED.sub(lambda match: re.sub(r"[.!?]", " ", match.group()), source))
     ]
     for index, sentence in enumerate(sentences):
-        for book in phrasebook.every_book():
-            if match := book.order.search(sentence):
+        for order in phrasebook.orders():
+            if match := order.search(sentence):
                 yield " ".join(sentences[index : index + 2]), match
 
 
@@ -142,19 +162,18 @@ def _literal_demands(sentence: str, order: re.Match[str]) -> Iterator[str]:
 
 
 def _leaked(reading: Reading) -> Iterator[Finding]:
-    """The words of the prompt itself, the marks of its fences; not what the prompt quotes of the post."""
+    """The words of the prompt itself, the marks of its fences; not the data between them."""
     fence = _FENCE.search(reading.bare)
-    if fence and not _can_be_shown(fence.group(), reading):
+    if fence and fence.group() not in reading.around.visible_text:
         yield finding("prompt-leak", fence.span())
         return
-    prompt, text = units(reading.around.prompt), units(reading.text)
+    if any(match["mark"] in reading.text for match in _DATA.finditer(reading.around.prompt)):
+        yield finding("prompt-leak")
+        return
+    prompt, text = units(_DATA.sub(" | ", reading.around.prompt)), units(reading.text)
     size = run_size(text, _COPIED)
     shared = runs(prompt, size) & runs(text, size) if len(text) >= size else set()
     for known in (reading.posted, reading.around.visible_text, reading.around.instruction, *reading.around.siblings):
         shared -= runs(units(known), size)
     if shared:
         yield finding("prompt-leak", None, _("It holds “%(words)s”.") % {"words": " ".join(min(shared))})
-
-
-def _can_be_shown(mark: str, reading: Reading) -> bool:
-    return mark in reading.around.visible_text
