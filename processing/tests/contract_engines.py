@@ -23,7 +23,7 @@ from processing.engines.local import TransformersEngine
 from processing.engines.ollama import OllamaEngine
 from processing.engines.openai import OpenAIEngine
 from processing.tests.fake_servers import DIALECTS, FakeOllama, FakeOpenAI, Speaks, answer
-from processing.tests.real_servers import require_packages, transformers_serving
+from processing.tests.real_servers import llama_serving, require_packages, transformers_serving
 from processing.tests.tiny_model import tiny_model
 from vedfolnir.lib.outbound import Timeout
 
@@ -67,6 +67,7 @@ def contract_engines() -> list[ContractEngine]:
         ContractEngine("ollama-contract-only", ollama_subject),
         *openai,
         ContractEngine("openai-transformers-serve-real", transformers_serve_subject, (pytest.mark.slow,)),
+        ContractEngine("openai-llama-server-real", llama_server_subject, (pytest.mark.slow,)),
         ContractEngine("transformers-real", transformers_subject, (pytest.mark.slow,)),
     ]
 
@@ -129,6 +130,16 @@ def transformers_serve_subject() -> Iterator[Subject]:
             sees_colours=True,
             wrong_model=OpenAIEngine(replace(config, openai_model="no-such-model")),
             down=OpenAIEngine(replace(config, openai_url=f"{NOWHERE}/v1")),
+        )
+
+
+@contextmanager
+def llama_server_subject() -> Iterator[Subject]:
+    """llama.cpp's own server with that model, where it was built. It answers whatever model is named."""
+    with TemporaryDirectory() as folder, llama_serving(Path(folder)) as server:
+        config = EngineConfig(openai_url=server.url, openai_model=server.model)
+        yield Subject(
+            OpenAIEngine(config), sees_colours=True, down=OpenAIEngine(replace(config, openai_url=f"{NOWHERE}/v1"))
         )
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from processing.tests.tiny_gguf import write_gguf
 from processing.tests.tiny_model import tiny_model
-from scripts import services
+from scripts import llama_server, services
 
 START_SECONDS = 120  # torch alone takes some seconds to load, and more where others work, too
 NEEDED = ("torch", "transformers", "accelerate", "fastapi", "uvicorn", "openai")
@@ -30,9 +31,9 @@ class ModelServer:
     log: Path
 
 
-def require_packages() -> None:
+def require_packages(*others: str) -> None:
     """Skip the test, with the reason, where the packages are not installed."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
+    missing = [name for name in (*NEEDED, *others) if find_spec(name) is None]
     if missing:
         pytest.skip(f"needs {', '.join(missing)}; scripts/test installs them: pip install -r requirements-models.txt")
 
@@ -54,6 +55,26 @@ def transformers_serving(folder: Path) -> Iterator[ModelServer]:
     with running(command, variables, log) as process:
         wait_for(f"http://127.0.0.1:{port}/health", process, log)
         yield ModelServer(f"http://127.0.0.1:{port}/v1", str(model), log)
+
+
+@contextmanager
+def llama_serving(folder: Path) -> Iterator[ModelServer]:
+    """llama.cpp's own server with the same model; the test is skipped where it was not built."""
+    require_packages("gguf")
+    try:
+        words = llama_server.command()
+    except llama_server.LlamaMissing as error:
+        pytest.skip(str(error))
+    language, eyes = write_gguf(tiny_model(), folder)
+    port = services.free_port()
+    command = [
+        *(*words, "--model", str(language), "--mmproj", str(eyes), "--alias", "tiny", "--jinja"),
+        *("--host", "127.0.0.1", "--port", str(port), "--parallel", "4", "--ctx-size", "8192", "--threads", "1"),
+    ]
+    log = folder / "llama-server.log"
+    with running(command, {}, log) as process:
+        wait_for(f"http://127.0.0.1:{port}/health", process, log)
+        yield ModelServer(f"http://127.0.0.1:{port}/v1", "tiny", log)
 
 
 @contextmanager

@@ -44,6 +44,13 @@ def test_transformers_serve_refuses_a_model_that_it_does_not_have(transformers_s
         engine.health()
 
 
+@pytest.mark.parametrize("colour", ["red", "green", "blue"])
+def test_the_openai_engine_tells_the_colour_by_llama_server(llama_server: ModelServer, colour: str) -> None:
+    engine = build_engine("openai", config_for(llama_server))
+    answer = engine.describe(prepare(encoded(drawing(colour, "circle", seed=700))), EngineRequest())
+    assert colour in answer.text
+
+
 @pytest.mark.usefixtures("transformers_serve")
 class PipelineTests(TasksCase):
     """The whole way of a picture to its draft, with a real instance's interface before it and a real model behind."""
