@@ -110,7 +110,7 @@ def _draft(image: Image, prepared: PreparedImage, picture: Picture, chain: Chain
         beside = making.candidates(image.generated_caption or "", image.candidates_wanted)
         recorded = drafts.record_candidates(image.pk, image.attempts, beside, picture)
     else:
-        draft = making.draft()
+        draft = making.recalled() or making.draft()
         beside = making.candidates(draft.text, making.candidates_wanted(draft))
         recorded = drafts.record_draft(image.pk, image.attempts, draft, picture, candidates=beside)
         logger.info("image %s: drafted by %s in %.1f s", image.pk, draft.engine, draft.seconds or 0.0)

@@ -58,7 +58,7 @@ class TasksCase(TestCase):
         self.addCleanup(stack.close)
         self.sandbox = stack.enter_context(cast.open_sandbox())
         self.media = Path(stack.enter_context(TemporaryDirectory()))
-        stack.enter_context(override_settings(MEDIA_ROOT=self.media))
+        stack.enter_context(override_settings(MEDIA_ROOT=self.media, EXAMINE_PICTURES=False))
         self.owner = cast.make_user("olga")
         self.connection = cast.connect(self.owner, self.sandbox)
         self.engine = FakeEngine()

@@ -9,8 +9,9 @@ from unittest import mock
 from django.test import override_settings
 from django.utils import timezone
 
+from captions import actions as decisions
 from captions import drafts
-from captions.models import CaptionVersion, Image, Post
+from captions.models import CaptionVersion, Image, Post, StyleGuide
 from platforms.models import PlatformConnection
 from platforms.traffic import doors
 from processing import describing, engine_slots, stopping, tasks
@@ -302,7 +303,7 @@ class ReuseTests(EnginesCase):
         assert self.attempts() == [("ollama", "answered"), ("ollama", "reused")]
         first, second = image.versions.order_by("pk")
         assert first.request_key == second.request_key != ""
-        assert (second.text, second.model, second.cost) == (TEXT, "qwen3-vl:4b", 0)
+        assert (second.text, second.model, second.cost) == (TEXT, "qwen3-vl:4b", Decimal(0))
         assert EngineAttempt.objects.get(outcome="reused").cost == 0
 
     def test_another_context_is_another_question(self) -> None:
@@ -357,6 +358,61 @@ class LanguageTests(EnginesCase):
 
     def codes(self, image: Image) -> list[str]:
         return [finding["code"] for finding in image.versions.get().findings]
+
+
+class SeveralLanguagesTests(EnginesCase):
+    def setUp(self) -> None:
+        super().setUp()
+        StyleGuide.objects.create(platform_connection=self.connection, also_in="de")
+
+    def test_each_language_is_asked_for_and_one_draft_holds_all(self) -> None:
+        image = self.found()
+        self.says(TEXT, LanguageTests.GERMAN)
+        with override_settings(ENGINE_PRICES=parse_prices("ollama=1/2")):
+            assert self.draft(image) == Result.DRAFTED
+        assert image.generated_caption == f"{TEXT}\n\n{LanguageTests.GERMAN}"
+        version = image.versions.get()
+        assert version.parts == [{"language": "en", "text": TEXT}, {"language": "de", "text": LanguageTests.GERMAN}]
+        assert version.cost == 2 * Decimal("0.000846")
+        assert (version.tokens_in, version.tokens_out) == (2 * 812, 2 * 17)
+        assert "wrong-language" not in [finding["code"] for finding in version.findings]
+
+    def test_an_outage_after_the_first_language_stores_nothing(self) -> None:
+        image = self.found()
+        self.says(TEXT, 500)
+        assert self.draft(image) == Result.LATER
+        assert image.generated_caption is None
+        assert not CaptionVersion.objects.exists()
+        assert image.failures == 0
+
+
+class MemoryTests(EnginesCase):
+    def second(self) -> Image:
+        """The same picture in another post, after the first one's text was approved."""
+        image = self.found()
+        self.draft(image)
+        decisions.approve(image, text="The lighthouse of our village.", reviewer=self.owner)
+        self.run_task(image_task(image))
+        self.sandbox.add_status("Another post.", language="en")
+        self.run_task(self.start())
+        return Image.objects.exclude(pk=image.pk).get()
+
+    def test_what_the_account_approved_for_the_same_bytes_is_the_draft_and_no_engine_is_asked(self) -> None:
+        image = self.second()
+        assert self.draft(image) == Result.DRAFTED
+        assert len(self.ollama.asked) == 1
+        version = image.versions.get()
+        assert (version.engine, version.text) == ("memory", "The lighthouse of our village.")
+        assert image.status == Image.Status.PENDING
+        assert any("before" in finding["message"] for finding in version.findings)
+
+    def test_a_person_who_wants_a_new_draft_gets_one_from_the_engine(self) -> None:
+        image = self.second()
+        self.draft(image)
+        assert drafts.ask_for_new_draft(image, self.owner, instruction="", candidates=0)
+        assert self.draft(image) == Result.DRAFTED
+        assert len(self.ollama.asked) == 2
+        assert image.generated_caption == TEXT
 
 
 class CandidateTests(EnginesCase):

@@ -176,7 +176,8 @@ class EngineTroubleTests(DescribingCase):
         image = self.found()
         caption_image(image.pk, engine=FakeEngine(lambda: "I'm sorry, but I can't describe this image."))
         image.refresh_from_db()
-        assert image.caption_quality_score == 0
+        assert image.caption_quality_score == 1
+        assert image.needs_special_review
 
     def test_a_mistake_of_ours_is_seen_on_the_image(self) -> None:
         image = self.found()
@@ -222,7 +223,7 @@ class FileTroubleTests(DescribingCase):
 
     def test_a_file_that_is_no_picture_is_an_error(self) -> None:
         image = self.found()
-        with mock.patch("processing.pictures.prepare", side_effect=PictureRefused("Damaged.")):
+        with mock.patch("processing.pictures.pool.prepare", side_effect=PictureRefused("Damaged.")):
             assert caption_image(image.pk, engine=self.engine) == Result.ERROR
         image.refresh_from_db()
         assert image.processing_error == "Damaged."

@@ -63,7 +63,8 @@ class WholeWayTests(TasksCase):
     def test_the_engine_is_given_the_post_as_context_and_the_shorter_limit(self) -> None:
         self.sandbox.add_status("The harbour of Ny Ålesund.", spoiler_text="boats", language="de")
         self.complete(self.start(max_caption_length=200))
-        assert self.engine.asked[0].context.text == "boats\nThe harbour of Ny Ålesund."
+        context = self.engine.asked[0].context
+        assert (context.content_warning, context.text) == ("boats", "The harbour of Ny Ålesund.")
         assert (self.engine.asked[0].language, self.engine.asked[0].max_length) == ("de", 200)
 
     def test_an_account_without_anything_to_do_completes(self) -> None:
