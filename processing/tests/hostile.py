@@ -1,10 +1,10 @@
 """Files that are made to do harm to whoever opens them, each small and quickly made, and what is to become of them."""
 
-import io
 import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from PIL import Image
 
@@ -185,9 +185,7 @@ CORPUS = (
     Hostile("TIFF without anything", _tiff, REFUSED),
     Hostile("TIFF whose pages go round in a circle", _tiff_that_turns_back, PREPARED),
     *(
-        Hostile(
-            f"half a {picture_format}", lambda picture_format=picture_format: _half(picture_format), REFUSED, _BROKEN
-        )  # type: ignore[misc]
+        Hostile(f"half a {picture_format}", partial(_half, picture_format), REFUSED, _BROKEN)
         for picture_format in ("JPEG", "PNG", "WEBP", "AVIF", "BMP", "TIFF")
     ),
     Hostile("SVG that calls itself a PNG", lambda: SVG, REFUSED, "SVG drawings"),
@@ -204,7 +202,3 @@ CORPUS = (
     Hostile("one byte", lambda: b"\xff", REFUSED),
     Hostile("forty megabytes and a byte", lambda: bytes(40 * 1024**2 + 1), REFUSED, "larger than"),
 )
-
-
-def jpeg_of(data: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(data))

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -77,7 +78,7 @@ def stereo() -> bytes:
     return encoded(noise(), "MPO", save_all=True, append_images=[noise()], exif=exif())
 
 
-FILES = {
+FILES: dict[str, Callable[[], bytes]] = {
     "JPEG": jpeg_with_everything,
     "MPO": stereo,
     "PNG": png_with_everything,
