@@ -7,7 +7,6 @@ that is to fork must not have done it.
 import io
 import os
 import threading
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -79,8 +78,7 @@ class LocalModel:
         import torch
 
         chance = {"do_sample": True, "temperature": temperature} if temperature > 0 else {"do_sample": False}
-        with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of settings for sampling that a model's authors left in its files
+        with torch.inference_mode():
             out = self.model.generate(
                 **inputs,
                 **chance,
