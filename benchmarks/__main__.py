@@ -8,13 +8,14 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import chaos, preparation
+from benchmarks import chaos, memory, preparation
 from benchmarks.figures import HEADING, Figure
 from scripts import services
 
 Benchmark = Callable[[float, Callable[[str], None]], list[Figure]]
 BENCHMARKS: Mapping[str, tuple[str, Benchmark]] = {
     "chaos": ("workers killed and stopped at every step of publishing, on every server family", chaos.run),
+    "memory": ("the same and similar pictures found among a million that were approved", memory.run),
     "preparation": ("a picture of 12 megapixels prepared, against decoding it", preparation.run),
 }
 

@@ -10,6 +10,9 @@ so 17 values of each part are looked up by its index, and nothing else is read.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from django.db import connection
+from django.db.models import F
+
 from captions.languages import same_language
 from captions.models import Fingerprint, Image
 
@@ -75,10 +78,15 @@ def recall(image: Image, *, content_hash: str = "", language: str = "") -> Recal
     if not content_hash or image.platform_connection_id is None:
         return None
     wanted = language or image.post.language or image.language
-    same = Fingerprint.objects.filter(platform_connection=image.platform_connection_id, content_hash=content_hash)
-    for other in _with_text(same.exclude(image=image.pk).order_by("-pk").values_list("pk", flat=True)[:LOADED_MOST]):
-        if same_language(wanted, other.language):
-            return Recalled(other.final_caption or "", other.language, other.image_category or "", other.pk)
+    same = Image.objects.filter(
+        fingerprint__platform_connection=image.platform_connection_id,
+        fingerprint__content_hash=content_hash,
+        status__in=DECIDED,
+    )
+    newest = same.exclude(pk=image.pk).order_by("-fingerprint__pk")
+    for other in newest.only("final_caption", "language", "image_category")[:LOADED_MOST]:
+        if other.final_caption and same_language(wanted, other.language):
+            return Recalled(other.final_caption, other.language, other.image_category or "", other.pk)
     return None
 
 
@@ -89,15 +97,12 @@ def similar(image: Image, most: int = 3) -> list[Suggestion]:
     """
     if image.platform_connection_id is None:
         return []
-    distances = {**_near(image), **_same(image)}
+    distances = _distances(image)
     nearest = sorted(distances, key=lambda pk: (distances[pk], -pk))[:LOADED_MOST]
-    ids = {fingerprint: distances[fingerprint] for fingerprint in nearest}
     found: dict[str, Suggestion] = {}
-    for other in _with_text(nearest):
-        if other.pk == image.pk:
-            continue
-        suggestion = Suggestion(other, ids[other.fingerprint.pk])
-        found.setdefault(suggestion.text, suggestion)
+    for pk, other in _with_text(nearest):
+        if other.pk != image.pk:
+            found.setdefault(other.final_caption or "", Suggestion(other, distances[pk]))
     return list(found.values())[:most]
 
 
@@ -126,31 +131,40 @@ def probes(band: int) -> list[int]:
     return [band, *(band ^ (1 << bit) for bit in range(BAND_BITS))]
 
 
-def _near(image: Image) -> dict[int, int]:
-    """Fingerprints within NEAR bits, with their distance: four reads of an index each of READ_MOST rows at most."""
-    looks = image.perceptual_hash
-    if not says_something(looks):
+def _distances(image: Image) -> dict[int, int]:
+    """Fingerprints of the same bytes or within NEAR bits, with their distance.
+
+    One statement, of short walks along an index each: what it reads is in the indexes, and no more than READ_MOST rows
+    of one. Not by the ORM, which on SQLite refuses limits inside a union.
+    """
+    looks, account = image.perceptual_hash, image.platform_connection_id
+    walks, values = list[str](), list[object]()
+    if image.content_hash:
+        walks.append(_walk("content_hash = %s ORDER BY id DESC", LOADED_MOST, digest="''"))
+        values += [account, image.content_hash]
+    if says_something(looks):
+        for name, band in zip(BANDS, bands(looks), strict=True):
+            wanted = probes(band)
+            walks.append(_walk(f"{name} IN ({', '.join(['%s'] * len(wanted))})", READ_MOST))
+            values += [account, *wanted]
+    if not walks:
         return {}
-    ours = Fingerprint.objects.filter(platform_connection=image.platform_connection_id)
-    found: dict[int, int] = {}
-    for name, band in zip(BANDS, bands(looks), strict=True):
-        rows = ours.filter(**{f"{name}__in": probes(band)}).values_list("pk", "perceptual_hash")
-        found |= {pk: bits for pk, other in rows[:READ_MOST] if (bits := distance(looks, other)) <= NEAR}
-    return found
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(walks), values)
+        found = {pk: distance(looks, other) if other else 0 for pk, other in reversed(cursor.fetchall())}
+    return {pk: bits for pk, bits in found.items() if bits <= NEAR}
 
 
-def _same(image: Image) -> dict[int, int]:
-    if not image.content_hash:
-        return {}
-    same = Fingerprint.objects.filter(
-        platform_connection=image.platform_connection_id, content_hash=image.content_hash
-    ).exclude(image=image.pk)
-    return dict.fromkeys(same.order_by("-pk").values_list("pk", flat=True)[:LOADED_MOST], 0)
+def _walk(where: str, most: int, digest: str = "perceptual_hash") -> str:
+    return (
+        f"SELECT * FROM (SELECT id, {digest} AS looks FROM image_fingerprints "  # noqa: S608  (nothing of a user's)
+        f"WHERE platform_connection_id = %s AND {where} LIMIT {most}) walk"
+    )
 
 
-def _with_text(fingerprints: Sequence[int]) -> Iterator[Image]:
-    """The images behind these fingerprints, in this order, that still have their approved text."""
-    order = list(fingerprints)
-    images = Image.objects.filter(fingerprint__in=order, status__in=DECIDED).select_related("fingerprint", "post")
-    by_fingerprint = {image.fingerprint.pk: image for image in images if image.final_caption}
-    return (by_fingerprint[pk] for pk in order if pk in by_fingerprint)
+def _with_text(fingerprints: Sequence[int]) -> Iterator[tuple[int, Image]]:
+    """These fingerprints, in this order, with their images as far as these still have their approved text."""
+    images = Image.objects.filter(fingerprint__in=fingerprints, status__in=DECIDED).annotate(at=F("fingerprint__pk"))
+    shown = ("final_caption", "language", "local_path", "content_hash", "post__sensitive")
+    by_fingerprint = {image.at: image for image in images.select_related("post").only(*shown) if image.final_caption}
+    return ((pk, by_fingerprint[pk]) for pk in fingerprints if pk in by_fingerprint)

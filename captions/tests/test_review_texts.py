@@ -238,10 +238,10 @@ class DecorativeTests(TextsCase):
 
 
 class FoundTests(TextsCase):
-    def test_the_kind_the_text_found_and_what_was_described_of_a_video_are_shown(self) -> None:
-        Image.objects.update(image_category="chart", visible_text="Sales\n2025", attachment_type="video")
+    def test_the_kind_and_the_text_found_are_shown(self) -> None:
+        Image.objects.update(image_category="chart", visible_text="Sales\n2025")
         page = self.client.get(self.url())
-        for text in ("Kind: Chart", "Text found in the picture", "Sales<br>2025", "only its still picture"):
+        for text in ("Kind: Chart", "Text found in the picture", "Sales<br>2025"):
             self.assertContains(page, text)
 
     def test_a_recalled_text_is_said_to_be_the_accounts_own(self) -> None:
