@@ -4,8 +4,8 @@ from PIL import Image
 
 MOST_FRAMES = 10_000  # counted; nobody looks at more of them
 # Most formats store a frame as what changed, so the last one needs all before it. That many pixels are worth it: a GIF
-# of 500 x 500 is followed over 2,000 frames, a few seconds' work. `_PER_FRAME` stands for what a frame costs by itself.
-MOST_WORK = 500_000_000
+# of 500 x 500 is followed over 1,000 frames, a few seconds' work. `_PER_FRAME` stands for what a frame costs by itself.
+MOST_WORK = 300_000_000
 _PER_FRAME = 50_000
 
 _ANIMATED = frozenset({"GIF", "PNG", "WEBP", "AVIF"})  # the frames of the others are pages or previews

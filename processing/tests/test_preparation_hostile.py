@@ -16,7 +16,7 @@ from processing.tests.hostile import CORPUS, EITHER, PREPARED, REFUSED, Hostile
 from processing.tests.pictures import encoded, gradient
 
 MIB = 1024**2
-LONGEST = 30.0  # seconds for any of them, on a busy machine; alone they take up to four
+LONGEST = 60.0  # seconds for any of them, on a busy machine; alone they take up to three
 
 
 @pytest.fixture(scope="module")
