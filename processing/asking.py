@@ -94,6 +94,16 @@ def why_not_now(chain: Chain | Engine) -> LeftAlone | None:
     return _busy(first) if engine_slots.is_full(where(first.name)) else None
 
 
+def fails_alone(image: Image) -> bool:
+    """Whether the engine that gave nothing for this picture before, either, answered for others meanwhile."""
+    tried = EngineAttempt.objects.filter(image=image, outcome=AttemptOutcome.UNAVAILABLE)
+    before = tried.filter(created_at__lt=image.updated_at).order_by("-created_at").first()  # an earlier claim
+    if before is None:
+        return False
+    answered = EngineAttempt.objects.filter(engine=before.engine, outcome=AttemptOutcome.ANSWERED)
+    return answered.filter(created_at__gt=before.created_at).exclude(image=image).exists()
+
+
 def breaker_of(engine: Engine) -> EngineBreaker:
     return EngineBreaker(where(engine.name), leases.call_lease())
 

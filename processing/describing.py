@@ -133,7 +133,12 @@ def _require_wanted(image: Image) -> None:
 
 
 def _after_outage(image: Image, error: EngineUnavailable, picture: Picture | None) -> Result:
-    """An outage waits, however long: it is taken back from the failures of the picture, which were counted at claim."""
+    """An outage waits, however long: it is taken back from the failures of the picture, which were counted at claim.
+
+    Where the engine works for others, it is no outage: what one picture always ends in comes to an end.
+    """
+    if asking.fails_alone(image):
+        return _later(image, str(error), picture)
     return _wait(image, str(error), max(error.retry_after or 0.0, SHORTEST), picture)
 
 

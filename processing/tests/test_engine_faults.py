@@ -115,6 +115,27 @@ class MidRunTests(EnginesCase):
         self.lapse(task)
         assert self.run_task(task).status == TaskStatus.COMPLETED
 
+    def test_a_picture_that_fails_while_others_are_drafted_does_not_wait_for_ever(self) -> None:
+        self.sandbox.add_status(pictures=3, language="en")
+        self.run_task(self.start())
+        poison, *others = Image.objects.order_by("pk")
+
+        def fails(failures: int) -> None:
+            self.says(500)
+            self.lapse(poison)
+            self.rest()
+            assert self.draft(poison) == Result.LATER
+            assert poison.failures == failures
+
+        fails(0)
+        fails(0)  # an outage, as far as anybody knows
+        for count, other in enumerate(others, start=1):
+            self.says(TEXT)
+            self.rest()
+            assert self.draft(other) == Result.DRAFTED
+            fails(count)
+            fails(count)
+
     def test_changing_faults_leave_only_what_the_engine_said(self) -> None:
         self.sandbox.add_status(pictures=4, language="en")
         self.run_task(self.start())
