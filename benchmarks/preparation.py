@@ -13,6 +13,7 @@ colour profile, which would cost some milliseconds more. Ours and a comparator t
 """
 
 import io
+import os
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter
@@ -31,7 +32,8 @@ MOST = 1.3  # times the comparator
 def run(scale: float, say: Callable[[str], None]) -> list[Figure]:
     """`scale` is that of the number of pixels. Times are in milliseconds."""
     data = camera_picture(scale)
-    say(f"preparation: a JPEG of {len(data) / 1e6:.1f} MB")
+    busy = f"{os.getloadavg()[0]:.1f} programs want {os.cpu_count()} cores"  # work in two processes suffers more
+    say(f"preparation: a JPEG of {len(data) / 1e6:.1f} MB; {busy}")
     pool = Pool(most=1)
     try:
         pool.prepare(data)  # the process is there from now on, as it is in a worker
