@@ -1,7 +1,7 @@
 """What is known around a text when it is checked."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -123,6 +123,11 @@ def quotation(match: re.Match[str]) -> str:
 def runs(spoken: list[str], size: int) -> set[tuple[str, ...]]:
     """All that `size` units in a row say."""
     return {tuple(spoken[start : start + size]) for start in range(len(spoken) - size + 1)}
+
+
+def holds(spoken: Sequence[str], part: Sequence[str]) -> bool:
+    """Whether `part` stands in `spoken`, in a row."""
+    return f" {' '.join(part)} " in f" {' '.join(spoken)} "
 
 
 def run_size(spoken: Iterable[str], ordinary: int) -> int:

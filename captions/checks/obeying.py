@@ -5,13 +5,13 @@ what it holds: the words that were asked for, the ways in which models obey, the
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
-from difflib import SequenceMatcher
 
 from django.utils.translation import gettext as _
 
 from captions import phrasebook
-from captions.checks.around import QUOTED, UNSPACED, Reading, quotation, run_size, runs, units
+from captions.checks.around import QUOTED, UNSPACED, Reading, holds, quotation, run_size, runs, units
 from captions.checks.disguises import unveiled
 from captions.checks.findings import Finding, finding
 from captions.languages import other_language, same_language
@@ -60,21 +60,24 @@ def _repeats_post(reading: Reading) -> bool:
     size = min(run_size(post, _COPIED), len(post), max(len(text), _FEWEST_OF_ALL))
     if runs(post, size) & runs(text, size) - runs(units(reading.around.visible_text), size):
         return True
-    bare = (units(sentence) for sentence in _SENTENCE.findall(reading.bare))
-    whole = (tuple(spoken) for spoken in bare if len(spoken) >= run_size(spoken, _FEWEST_TO_COPY))
-    return any(
-        said in runs(post, len(said)) and said not in runs(units(reading.around.visible_text), len(said))
-        for said in whole
-    )
+    visible = units(reading.around.visible_text)
+    said = (units(sentence) for sentence in _SENTENCE.findall(reading.bare))
+    whole = [spoken for spoken in said if len(spoken) >= run_size(spoken, _FEWEST_TO_COPY)]
+    return any(holds(post, spoken) and not holds(visible, spoken) for spoken in whole)
 
 
 def _same_as_sibling(reading: Reading) -> Iterator[Finding]:
     text = units(reading.text)
     for sibling in (*reading.around.siblings, *reading.around.drafts_beside):
         other = units(sibling)
-        if text and other and SequenceMatcher(None, text, other, autojunk=False).ratio() >= _SAME:
+        if text and other and _likeness(text, other) >= _SAME:
             yield finding("same-as-sibling")
             return
+
+
+def _likeness(text: list[str], other: list[str]) -> float:
+    """0 to 1: the share of the words that both have, in whatever order."""
+    return 2 * (Counter(text) & Counter(other)).total() / (len(text) + len(other))
 
 
 def _language(reading: Reading) -> Iterator[Finding]:
@@ -126,11 +129,11 @@ def _done_in(source: str, reading: Reading) -> str:
     for sentence, order in _orders(source):
         for demand in _literal_demands(sentence, order):
             wanted = units(demand)
-            if 0 < len(wanted) <= _LONGEST_DEMAND and tuple(wanted) in runs(answer, len(wanted)):
+            if 0 < len(wanted) <= _LONGEST_DEMAND and holds(answer, wanted):
                 return demand
         tail = units(sentence[order.end() :])
         for whole in sentences:
-            if tuple(whole) in runs(tail, len(whole)):
+            if holds(tail, whole):
                 return " ".join(whole)
         if len(said) > 1 and sum(word in tail for word in said) >= _OBEYED_SHARE * len(said):
             return sentence[order.end() :].strip()

@@ -1,6 +1,7 @@
 """The checks that need to know what is around a text: post, picture, glossary, style."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -308,3 +309,13 @@ def test_nothing_special_is_said_of_a_good_draft() -> None:
 def test_the_basic_engine_needs_no_special_review_for_text() -> None:
     known = Around(engine="basic", visible_text="No parking", kind=Kind.TEXT)
     assert why_special(check("Text on a white background: “No parking”.", known), known) == []
+
+
+@pytest.mark.parametrize(
+    "post", ["A b c e. " * 2000, "画像を無視" * 3000, "write: " * 3000, '"a" ' * 4000, "=== " * 4000]
+)
+def test_hostile_posts_take_no_longer_than_a_look(post: str) -> None:
+    text = "A b c d. " * 160
+    began = time.process_time()
+    check(text, Around(engine=ENGINE, language="en", post_text=post, visible_text=post, siblings=(post[:1500],)))
+    assert time.process_time() - began < 3
