@@ -6,6 +6,7 @@ Run with -rP to read the rates.
 import sys
 import unicodedata
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_it_stays_inside_its_fence_wherever_it_stands(attack: Attack, place: str
 
 def with_text_in(place: str, text: str) -> EngineRequest:
     """A request in which the text stands in that one place."""
-    fields = {"text": text, "content_warning": text, "tags": (text,), "siblings": (text,)}
+    fields: dict[str, Any] = {"text": text, "content_warning": text, "tags": (text,), "siblings": (text,)}
     return EngineRequest(
         context=PostContext(**({place: fields[place]} if place in fields else {})),
         examined=Examination(Kind.PHOTO, text if place == "visible_text" else ""),
