@@ -19,7 +19,7 @@ MIN_CONFIDENCE = 0.85
 _AGREED = 0.6  # enough for a text that came out the same at two sizes
 _HEIGHTS = (36, 44, 64)  # pixels of a line: which is read best depends on the font, so the doubtful get all three
 _CLEAR = 0.92  # what was read with so much confidence is not read again
-_HOPELESS = 0.3
+_HOPELESS = 0.3  # what is read with less is not tried again
 _MOST_LINES = 24  # a picture with more of them is a page; its largest are tried
 _SHORTEST = {"Korean": 2, "Thai": 2}  # letters of a word; 3 elsewhere
 _NAMES = {"HANGUL": "Korean"}  # Unicode's name of a letter begins with its script
@@ -118,7 +118,18 @@ def _scripts(rgb: npt.NDArray[np.uint8], left: Sequence[Unread]) -> tuple[str, .
         return (max(sorted(set(letters)), key=letters.count),)
     largest = sorted(foreign, key=_area, reverse=True)[:_MOST_LINES]
     name = script_of([cut_line(rgb, each.corners, _HEIGHTS[0]) for each in largest])
-    return (name if name in _NAMED - _NAMED_BY_LETTERS else UNKNOWN,)
+    return (name if _can_be_named(name, foreign) else UNKNOWN,)
+
+
+def _can_be_named(name: str, foreign: Sequence[Unread]) -> bool:
+    """Whether nothing speaks against the script that tesseract names for these lines.
+
+    It takes Korean for Greek or Arabic; but in Arabic and Cyrillic nothing looks like a letter to the models in the
+    wheel, and whatever is of a script whose pack is installed would have been read.
+    """
+    looks_like_letters = any(character.isalpha() for each in foreign for character in each.line.text)
+    installed = {PACKS[pack] for pack in packs()}
+    return name in _NAMED - _NAMED_BY_LETTERS - installed and (name == "Korean" or not looks_like_letters)
 
 
 def _letter_of(character: str) -> str:

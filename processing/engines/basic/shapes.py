@@ -14,7 +14,7 @@ from processing.engines.basic.layout import Line
 _INK = 40  # of 255: how far a pixel is from the paper, in one channel at least
 _DARK = 110  # grey, of a panel's frame
 _OUTLINE = 6  # pixels around the inside of a box that are its outline
-_TOUCH = 10  # pixels from the inside of a box at which a stroke still ends at it
+_TOUCH = 8  # pixels from the inside of a box at which a stroke still ends at it
 _THICK = 11  # pixels: whatever is thinner is a stroke and no filled box
 Box = tuple[int, int, int, int]  # left, top, width, height
 _BITS = 4  # of a channel, when colours are counted
@@ -39,7 +39,7 @@ def panels(rgb: npt.NDArray[np.uint8]) -> int:
 def joined_boxes(rgb: npt.NDArray[np.uint8], lines: Sequence[Line]) -> int:
     """How many boxes with a line of text in them are joined to another by a stroke, as in a diagram."""
     ink = _ink(rgb)
-    boxes = _boxes(ink, lines)
+    boxes = _apart(_boxes(ink, lines))
     rest = ink.copy()
     marks = np.zeros(ink.shape, dtype=np.int32)
     for number, box in enumerate(boxes, start=1):
@@ -51,8 +51,10 @@ def joined_boxes(rgb: npt.NDArray[np.uint8], lines: Sequence[Line]) -> int:
     joined: set[int] = set()
     if count <= 200:  # with more it is no drawing of boxes
         for stroke in range(1, count):
-            touched = set(np.unique(marks[np.asarray(strokes) == stroke]).tolist()) - {0}
-            joined |= touched if len(touched) > 1 else set()
+            touched, lengths = np.unique(marks[np.asarray(strokes) == stroke], return_counts=True)
+            ends = set(touched.tolist()) - {0}
+            if len(ends) > 1 and lengths[touched == 0].sum() >= _TOUCH:
+                joined |= ends
     return len(joined)
 
 
@@ -155,6 +157,17 @@ def _overlaps(box: Box, other: Box) -> bool:
     across = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
     down = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
     return across > 0 and down > 0
+
+
+def _apart(boxes: list[Box]) -> list[Box]:
+    """Those without a close neighbour: the others are cells of a table, or buttons side by side."""
+    near = 2 * _OUTLINE
+    grown = [(left - near, top - near, width + 2 * near, height + 2 * near) for left, top, width, height in boxes]
+    return [
+        box
+        for number, box in enumerate(boxes)
+        if not any(_overlaps(grown[number], other) for place, other in enumerate(boxes) if place != number)
+    ]
 
 
 def _within(line: Line, box: Box) -> bool:
