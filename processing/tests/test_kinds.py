@@ -18,39 +18,41 @@ from vedfolnir.tests.figures import tell
 ASSETS = Path(platforms.sandbox.__file__).parent / "assets"
 PHOTOGRAPHS = sorted(path.name for path in ASSETS.glob("*.jpg"))
 
+pytestmark = pytest.mark.slow
+
 
 @cache
-def judged() -> tuple[tuple[Kind, str], ...]:
-    """What each of the drawn pictures and of the sample photographs is, and what it was taken for."""
-    drawn = [(kind, examine(prepared(draw())).kind) for kind, pictures in KINDS.items() for draw in pictures]
-    seen = [(Kind.PHOTO, examine(prepare((ASSETS / name).read_bytes())).kind) for name in PHOTOGRAPHS]
-    return (*drawn, *seen)
+def drawn() -> tuple[tuple[Kind, Examination], ...]:
+    return tuple((kind, examine(prepared(draw()))) for kind, pictures in KINDS.items() for draw in pictures)
+
+
+@cache
+def photographs() -> tuple[tuple[str, Examination], ...]:
+    return tuple((name, examine(prepare((ASSETS / name).read_bytes()))) for name in PHOTOGRAPHS)
 
 
 def test_pictures_of_every_kind_are_told_apart(request: pytest.FixtureRequest) -> None:
+    judged = [(kind, examined.kind) for kind, examined in drawn()]
+    judged += [(Kind.PHOTO, examined.kind) for _name, examined in photographs()]
     table = ["Kinds of picture: what it is, and what it was taken for"]
     for kind in KINDS:
-        taken = Counter(said for is_kind, said in judged() if is_kind == kind)
+        taken = Counter(said for is_kind, said in judged if is_kind == kind)
         table.append(f"  {kind.value:<11}" + ", ".join(f"{said} {count}" for said, count in taken.most_common()))
     tell(request, *table)
-    assert [pair for pair in judged() if pair[0] != pair[1]] == []
+    assert [pair for pair in judged if pair[0] != pair[1]] == []
 
 
-def test_no_photograph_is_taken_for_a_decoration() -> None:
+def test_nothing_is_found_on_the_sample_photographs_that_is_not_there() -> None:
     assert PHOTOGRAPHS
-    for name in PHOTOGRAPHS:
-        examined = examine(prepare((ASSETS / name).read_bytes()))
+    for name, examined in photographs():
         assert (examined.visible_text, examined.unreadable, examined.codes) == ("", (), ()), name
         assert not examined.proposed_decorative, name
         assert examined.faces == (1 if name == "astronaut.jpg" else 0), name
 
 
-def test_what_nobody_would_miss_is_proposed_as_decoration() -> None:
-    for draw in KINDS[Kind.DECORATIVE]:
-        assert examine(prepared(draw())).proposed_decorative
-    for kind in KINDS:
-        if kind != Kind.DECORATIVE:
-            assert not any(examine(prepared(draw())).proposed_decorative for draw in KINDS[kind])
+def test_what_nobody_would_miss_and_nothing_else_is_proposed_as_decoration() -> None:
+    for kind, examined in drawn():
+        assert examined.proposed_decorative == (kind == Kind.DECORATIVE)
 
 
 def test_a_word_on_a_gradient_or_beside_a_line_is_no_decoration() -> None:
