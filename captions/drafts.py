@@ -53,7 +53,7 @@ class Draft:
     prompt: str = ""
     prompt_version: str = ""
     category: str = ""
-    score: int | None = None  # 0 to 100
+    score: int | None = None  # 1 to 100
     findings: Sequence[dict[str, Any]] = field(default_factory=list)  # {"code", "severity", "message", "span"}
     needs_special_review: bool = False
     tokens_in: int | None = None
