@@ -146,7 +146,7 @@ def _offer(image_id: int, candidates: Sequence[Draft]) -> None:
     )
 
 
-def _version(image_id: int, kind: CaptionVersion.Kind, draft: Draft) -> CaptionVersion:
+def _version(image_id: int, kind: str, draft: Draft) -> CaptionVersion:
     return CaptionVersion(
         image_id=image_id,
         kind=kind,

@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import F
 
 from captions.languages import same_language
 from captions.models import Fingerprint, Image
 
 ENGINE = "memory"  # what a recalled text is recorded as drafted by
-# Measured (captions/tests/test_memory.py): pictures that were scaled, compressed or brightened keep within 5 bits, and
+# Measured (processing/tests/test_looks.py): pictures that were scaled, compressed or brightened keep within 5 bits, and
 # different ones of a kind are rarely nearer than 10. 7 is also the most that 17 values of each part find for certain.
 NEAR = 7
 BITS, BANDS = 64, ("band_0", "band_1", "band_2", "band_3")
@@ -138,7 +137,7 @@ def _distances(image: Image) -> dict[int, int]:
     of one. Not by the ORM, which on SQLite refuses limits inside a union.
     """
     looks, account = image.perceptual_hash, image.platform_connection_id
-    walks, values = list[str](), list[object]()
+    walks, values = list[str](), list[int | str | None]()
     if image.content_hash:
         walks.append(_walk("content_hash = %s ORDER BY id DESC", LOADED_MOST, digest="''"))
         values += [account, image.content_hash]
@@ -164,7 +163,13 @@ def _walk(where: str, most: int, digest: str = "perceptual_hash") -> str:
 
 def _with_text(fingerprints: Sequence[int]) -> Iterator[tuple[int, Image]]:
     """These fingerprints, in this order, with their images as far as these still have their approved text."""
-    images = Image.objects.filter(fingerprint__in=fingerprints, status__in=DECIDED).annotate(at=F("fingerprint__pk"))
-    shown = ("final_caption", "language", "local_path", "content_hash", "post__sensitive")
-    by_fingerprint = {image.at: image for image in images.select_related("post").only(*shown) if image.final_caption}
-    return ((pk, by_fingerprint[pk]) for pk in fingerprints if pk in by_fingerprint)
+    shown = (
+        "image__final_caption",
+        "image__language",
+        "image__local_path",
+        "image__content_hash",
+        "image__post__sensitive",
+    )
+    found = Fingerprint.objects.filter(pk__in=fingerprints, image__status__in=DECIDED)
+    images = {one.pk: one.image for one in found.select_related("image__post").only(*shown) if one.image.final_caption}
+    return ((pk, images[pk]) for pk in fingerprints if pk in images)

@@ -128,11 +128,11 @@ FROM seq_1_to_100000 s
 IMAGES = """
 INSERT INTO images (
     post_id, image_post_id, image_url, local_path, attachment_index, platform_connection_id, generated_caption, status,
-    captioned_at, preview_url
+    captioned_at, preview_url, visible_text
 )
 SELECT p.id, CONCAT('m', p.id), 'https://x.example/', '', 0, p.platform_connection_id, 'A lighthouse on a rock.',
     ELT(1 + p.id DIV 5 % 10, 'pending', 'pending', 'pending', 'pending', 'pending', 'pending', 'approved', 'posted',
         'rejected', 'error'),
-    CASE p.id DIV 5 % 10 WHEN 5 THEN NULL WHEN 9 THEN NULL ELSE '2026-11-01' + INTERVAL p.id DIV 3 SECOND END, ''
+    CASE p.id DIV 5 % 10 WHEN 5 THEN NULL WHEN 9 THEN NULL ELSE '2026-11-01' + INTERVAL p.id DIV 3 SECOND END, '', ''
 FROM posts p
 """

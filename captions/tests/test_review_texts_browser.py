@@ -3,6 +3,7 @@
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -20,7 +21,7 @@ from captions.tests.rows import DRAFT, make_connection, make_image, make_post
 from vedfolnir.tests.browser import assert_accessible, chromium_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
-LOOKS = {"perceptual_hash": "f0e1d2c3b4a59687", "content_hash": "ab" * 32}
+LOOKS: dict[str, Any] = {"perceptual_hash": "f0e1d2c3b4a59687", "content_hash": "ab" * 32}
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,7 @@ def full_page(user: User, media: Path) -> Image:
     file = BytesIO()
     Pictures.linear_gradient("L").resize((640, 480)).save(file, "JPEG")
     (media / "one.jpg").write_bytes(file.getvalue())
-    known = {"local_path": "one.jpg", "width": 640, "height": 480}
+    known: dict[str, Any] = {"local_path": "one.jpg", "width": 640, "height": 480}
     other = make_image(make_post(connection), **LOOKS, **known)
     actions.approve(other, text="The lighthouse of Alnes in a storm, seen from the pier.", reviewer=user)
     image = make_image(

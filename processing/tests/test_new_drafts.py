@@ -107,7 +107,12 @@ class NewDraftTests(TasksCase):
         decisions.ask_again_for_draft(image, user=self.owner)
         Image.objects.filter(pk=image.pk).update(next_attempt_at=timezone.now())
         done = list[int]()
-        with mock.patch.object(tasks, "caption_image", lambda pk: done.append(pk) or Result.DRAFTED):
+
+        def describe(pk: int) -> Result:
+            done.append(pk)
+            return Result.DRAFTED
+
+        with mock.patch.object(tasks, "caption_image", describe):
             tasks.caption_images(list(Image.objects.filter(captioned_at=None).values_list("pk", flat=True)))
         assert done[0] == image.pk
         assert len(set(done)) == 3
