@@ -60,7 +60,8 @@ def caption_image(pk: int, *, engine: Chain | Engine | None = None) -> Result:
         logger.warning("image %s: another worker goes on, or nobody wants its draft any more", pk)
         return Result.LEASE_LOST
     except stopping.Stopping:
-        return _put_off(image, "", timezone.now(), None, failures=image.failures - 1)
+        leases.give_back_image(image)
+        return Result.LATER
     except Exception:  # the outermost loop: a mistake of ours must be seen on the row, too
         logger.exception("image %s: unexpected error", pk)
         return _later(image, _("Something went wrong in Vedfolnir itself; the worker's log has the details."))

@@ -10,7 +10,7 @@ from captions import memory
 from captions.actions import CANDIDATES_MOST
 from captions.drafts import Draft
 from captions.models import Image, StyleGuide
-from processing import examining
+from processing import examining, stopping
 from processing.asking import ask, engines_of
 from processing.composing import Part, composed, part_of, remembered, total
 from processing.engine_breaker import LeftAlone
@@ -63,6 +63,8 @@ class Making:
             except (EngineError, LeftAlone) as error:
                 logger.warning("image %s: a further text did not come about: %s", self.image.pk, error)
                 continue
+            except stopping.Stopping:
+                break  # the draft is there, and is not to be lost
             if draft.text not in {beside, *(each.text for each in made)}:
                 made.append(draft)
         return made

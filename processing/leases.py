@@ -52,6 +52,12 @@ def renew_image(image: Image) -> None:
         raise LeaseLost
 
 
+def give_back_image(image: Image) -> None:
+    """Let another worker take the picture at once: nothing went wrong with it."""
+    wanted = Image.objects.held(image.pk, image.attempts).filter(next_attempt_at__isnull=False)
+    wanted.update(next_attempt_at=timezone.now(), failures=image.failures - 1)
+
+
 def release_images() -> int:
     """Make due the pictures that a worker held, for a supervisor who knows that none is left; how many.
 

@@ -8,6 +8,7 @@ from unittest import mock
 
 from django.test import override_settings
 from django.utils import timezone
+from werkzeug import Response
 
 from captions import actions as decisions
 from captions import drafts
@@ -22,7 +23,7 @@ from processing.engines import Chain, EngineMisconfigured, EngineRefused, Engine
 from processing.models import CaptionGenerationTask, EngineAttempt, EngineSlot
 from processing.tests import cast
 from processing.tests.engines_case import TEXT, EnginesCase
-from processing.tests.fake_servers import error
+from processing.tests.fake_servers import answer, error
 from processing.tests.tasks_case import FakeEngine, only_image
 
 LONG = timedelta(minutes=10)
@@ -159,7 +160,7 @@ class BetweenCallsTests(EnginesCase):
         self.found()
         self.addCleanup(stopping._asked.clear)
         image = self.second_is_not_asked(stopping.ask, Result.LATER)
-        assert image.failures == 0
+        assert (image.failures, image.processing_error) == (0, None)
         assert Image.objects.due().filter(pk=image.pk).exists()
 
     def test_each_call_finds_the_lease_renewed(self) -> None:
@@ -446,6 +447,19 @@ class CandidateTests(EnginesCase):
             assert self.draft(image) == Result.DRAFTED
         assert self.kinds() == ["generated"]
         assert image.processing_error is None
+
+    @override_settings(CANDIDATES_FOR_DOUBTFUL=2)
+    def test_a_worker_that_is_to_end_keeps_the_draft_and_leaves_out_the_rest(self) -> None:
+        image = self.found()
+        self.addCleanup(stopping._asked.clear)
+
+        def last(body: dict[str, Any]) -> Response:
+            stopping.ask()
+            return answer(LanguageTests.GERMAN)
+
+        self.says(LanguageTests.GERMAN, last)
+        assert self.draft(image) == Result.DRAFTED
+        assert self.kinds() == ["generated"]
 
 
 def image_task(image: Image) -> CaptionGenerationTask:
