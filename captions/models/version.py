@@ -35,7 +35,7 @@ class CaptionVersion(models.Model):
     model = models.CharField(max_length=100, default="", db_default="", blank=True)
     prompt_version = models.CharField(max_length=50, default="", db_default="", blank=True)
     score = models.PositiveSmallIntegerField(null=True, blank=True)
-    findings = models.JSONField(default=list, blank=True)  # [{"code", "severity", "message", "span"}]
+    findings = models.JSONField(default=list, blank=True)  # [{"code", "severity", "message", "span", perhaps "detail"}]
     tokens_in = models.PositiveIntegerField(null=True, blank=True)
     tokens_out = models.PositiveIntegerField(null=True, blank=True)
     seconds = models.FloatField(null=True, blank=True)  # that the engine took, or the person from opening to deciding
