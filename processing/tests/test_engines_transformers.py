@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from pytest_httpserver import HTTPServer
 
 from processing.engine_models import CPU_MODEL, parse_model
 from processing.engines.base import (
@@ -22,8 +23,10 @@ from processing.engines.base import (
     EngineUnavailable,
 )
 from processing.engines.local import TransformersEngine, choice, loading
+from processing.engines.local.fetching import Hub
 from processing.engines.probe import probe_picture
 from processing.preparation import prepare
+from processing.tests.hub import OwnHub, files_of
 from processing.tests.pictures import encoded
 from processing.tests.tiny_model import drawing
 from vedfolnir.lib.outbound import Timeout
@@ -111,6 +114,16 @@ def test_other_weights_in_the_folder_are_another_identity(own_folder: Path) -> N
     before = engine.identity(probe_picture(), EngineRequest())
     (own_folder / "model.safetensors").touch()
     assert engine.identity(probe_picture(), EngineRequest()) != before
+
+
+def test_it_describes_with_what_was_fetched(tiny_model_folder: Path, httpserver: HTTPServer, tmp_path: Path) -> None:
+    own = OwnHub(httpserver, files_of(tiny_model_folder))
+    hub = Hub(own.url)
+    hub.fetch(hub.plan(own.model, tmp_path), lambda count: None)
+    hub.close()
+    engine = TransformersEngine(EngineConfig(transformers_model=own.model.pinned, model_folder=str(tmp_path)))
+    engine.health()
+    assert engine.describe(probe_picture(), EngineRequest()).model == own.model.label == "somebody/tiny@0123456789ab"
 
 
 # --- what cannot be loaded --------------------------------------------------------------------------------------------

@@ -13,7 +13,6 @@ from django.core.management import CommandError, call_command
 from pytest_httpserver import HTTPServer
 
 from processing.engine_models import COMPLETE, CPU_MODEL, GPU_MODEL, FolderModel, HubModel, ModelMissing, parse_model
-from processing.engines.base import EngineConfig
 from processing.engines.local import fetching
 from processing.engines.local.fetching import FetchFailed, Hub
 from processing.tests.hub import REVISION, OwnHub
@@ -197,15 +196,3 @@ def test_a_folder_of_ones_own_needs_no_fetching(tmp_path: Path) -> None:
 @pytest.mark.parametrize("model", [CPU_MODEL, GPU_MODEL])
 def test_the_defaults_are_pinned(model: str) -> None:
     assert isinstance(parse_model(model), HubModel)
-
-
-def test_the_engine_describes_with_what_was_fetched(
-    tiny_model_folder: Path, httpserver: HTTPServer, tmp_path: Path
-) -> None:
-    from processing.engines.local import TransformersEngine
-    from processing.tests.hub import files_of
-
-    own = OwnHub(httpserver, files_of(tiny_model_folder))
-    fetch(own, tmp_path)
-    engine = TransformersEngine(EngineConfig(transformers_model=own.model.pinned, model_folder=str(tmp_path)))
-    engine.health()
