@@ -100,6 +100,7 @@ def run_suite(name: str, needed: Sequence[str], arguments: Sequence[str]) -> Out
         status = services.run_command(command, services.environment(beside))
         passed, failed, skipped = count(report)
         servers, imitated = real_servers(report), by_contract_only(report)
+        print("\n".join(figures(report)), flush=True)
     failed = failed or int(status != 0)  # pytest itself may fail: nothing collected, a broken plugin
     return Outcome(name, time.monotonic() - started, passed, failed, skipped, servers, imitated)
 
@@ -145,6 +146,12 @@ def by_contract_only(report: Path) -> tuple[str, ...]:
     names = (str(case.get("name")) for case in _cases(report) if case.find("skipped") is None)
     found = (re.search(r"\[(.+?)-contract-only", name) for name in names)
     return tuple(sorted({match[1] for match in found if match}))
+
+
+def figures(report: Path) -> list[str]:
+    """What tests of this report measured for people to read (vedfolnir/tests/figures.py)."""
+    properties = (each for case in _cases(report) for each in case.iter("property"))
+    return [str(each.get("value")) for each in properties if each.get("name") == "figures"]
 
 
 def _cases(report: Path) -> list[ElementTree.Element]:

@@ -124,7 +124,7 @@ def test_an_even_drawing_and_a_photograph_are_told_apart() -> None:
     ImageDraw.Draw(drawing).ellipse((250, 30, 330, 110), fill="#ffdd00")
     assert described(drawing).text == "What looks like a drawing or graphic, mainly light blue and green."
     assert described(noise()).category == "photo"
-    assert described(gradient()).text == "Colours that run into each other, mainly black and white."
+    assert described(gradient()).text == "Colours that run into each other, mainly grey and light grey."
 
 
 def test_black_and_white_photographs_are_called_so() -> None:
