@@ -23,7 +23,13 @@ WEIGHTS = os.urandom(100_000)
 @pytest.fixture
 def own_hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnHub]:
     monkeypatch.setattr(fetching, "PIECE", 10_000)
-    files = {"config.json": b"{}", "model.safetensors": WEIGHTS, "pytorch_model.bin": b"code", "README.md": b"# Tiny"}
+    files = {
+        ".gitattributes": b"*.safetensors filter=lfs",
+        "README.md": b"# Tiny",
+        "config.json": b"{}",
+        "model.safetensors": WEIGHTS,
+        "pytorch_model.bin": b"code",
+    }
     with HTTPServer(host="127.0.0.1") as server:
         yield OwnHub(server, files)
 

@@ -105,7 +105,7 @@ class Hub:
             raise FetchFailed(self._refusal(response, model.pinned))
         try:
             listed = response.json()
-            files = tuple(file for file in map(_remote_file, listed) if file.path.endswith(_WANTED_ENDINGS))
+            files = tuple(file for file in map(_remote_file, listed) if _is_wanted(file.path))
         except (OutboundRefused, KeyError, TypeError, ValueError, AttributeError) as error:
             raise FetchFailed(f"{self.url} does not answer like the hub. Check HF_ENDPOINT.") from error
         if not any(file.path.endswith(".safetensors") for file in files):
@@ -228,9 +228,13 @@ def _remote_file(entry: dict[str, Any]) -> RemoteFile:
     path, size, lfs = str(entry["path"]), int(entry["size"]), entry.get("lfs") or {}
     if entry["type"] != "file":
         return RemoteFile("", 0, "", "")
-    if "/" in path or path.startswith(".") or size < 0:
+    if "/" in path or "\\" in path or path in {".", ".."} or size < 0:
         raise ValueError(path)
     return RemoteFile(path, size, str(lfs.get("oid", "")), str(entry["oid"]))
+
+
+def _is_wanted(path: str) -> bool:
+    return path.endswith(_WANTED_ENDINGS) and not path.startswith(".")
 
 
 def _joined(url: str, location: str) -> str:
