@@ -41,25 +41,24 @@ def place(engine: str, lease: timedelta) -> Iterator[None]:
     finally:
         # Only if it is still ours: after the lease another call may hold it.
         mine = EngineSlot.objects.filter(pk=slot.pk, holder=slot.holder)
-        again_after_deadlock(lambda: mine.update(holder="", held_until=None))
+        again_after_deadlock(lambda: mine.update(holder="", held_until=timezone.now()))
 
 
 def is_full(engine: str) -> bool:
     """Whether a call now would find no place; one look, for those who would prepare it in vain."""
-    taken = EngineSlot.objects.filter(engine=engine, number__lt=places(engine), held_until__gt=timezone.now())
-    return taken.count() >= places(engine)
+    slots = EngineSlot.objects.filter(engine=engine, number__lt=places(engine))
+    return slots.exclude(_free()).count() >= places(engine)
 
 
 def _take(engine: str, lease: timedelta) -> EngineSlot:
-    now = timezone.now()
-    free = Q(held_until=None) | Q(held_until__lte=now)
+    free = _free()
     wanted = EngineSlot.objects.filter(engine=engine, number__lt=places(engine))
     if wanted.count() < places(engine):
         _add(engine)
     candidates = list(wanted.filter(free))
     random.shuffle(candidates)  # so that not all try the same one
     for slot in candidates:
-        slot.holder, slot.held_until = str(uuid4()), now + lease
+        slot.holder, slot.held_until = str(uuid4()), timezone.now() + lease
         taken = EngineSlot.objects.filter(free, pk=slot.pk)
         values = {"holder": slot.holder, "held_until": slot.held_until}
         if again_after_deadlock(lambda taken=taken, values=values: taken.update(**values)):  # type: ignore[misc]
@@ -67,8 +66,15 @@ def _take(engine: str, lease: timedelta) -> EngineSlot:
     raise NoPlace(engine)
 
 
+def _free() -> Q:
+    return Q(holder="") | Q(held_until=None) | Q(held_until__lte=timezone.now())
+
+
 def _add(engine: str) -> None:
-    """The rows of an engine that is met for the first time, or whose places became more; away with forgotten ones."""
+    """The rows of an engine that is met for the first time, or whose places became more; away with forgotten ones.
+
+    A machine that is gone (a container has a new name each time) comes for its places no more.
+    """
     EngineSlot.objects.filter(held_until__lt=timezone.now() - FORGOTTEN).delete()
     rows = [EngineSlot(engine=engine, number=number) for number in range(places(engine))]
     EngineSlot.objects.bulk_create(rows, ignore_conflicts=True)

@@ -220,6 +220,14 @@ class PlaceTests(EnginesCase):
             EngineSlot.objects.update(holder="somebody else")
         assert engine_slots.is_full("ollama")
 
+    def test_the_places_of_machines_that_are_gone_are_forgotten(self) -> None:
+        for machine in ("basic@old", "basic@other"):
+            with engine_slots.place(machine, LONG):
+                pass
+        EngineSlot.objects.filter(engine="basic@old").update(held_until=timezone.now() - timedelta(days=2))
+        with engine_slots.place("basic@new", LONG):
+            assert set(EngineSlot.objects.values_list("engine", flat=True)) == {"basic@other", "basic@new"}
+
     def test_more_places_are_there_once_the_setting_says_so(self) -> None:
         with (
             engine_slots.place("ollama", LONG),
