@@ -152,14 +152,6 @@ def unknown_variables(text: str) -> list[str]:
     return sorted({name for name in _VARIABLE.findall(text) if name not in VARIABLES})
 
 
-def without_mark(answer: str) -> tuple[str, bool]:
-    """The text of an answer without the mark of decoration, and whether it bore it."""
-    text = answer.strip()
-    if not text.upper().startswith(DECORATIVE):
-        return text, False
-    return text[len(DECORATIVE) :].lstrip(" \t\n:.–—-"), True  # noqa: RUF001  (dashes)
-
-
 def language_name(code: str) -> str:
     """The English name of a language for a model to understand; the code itself if it is not known."""
     code = code.lower().replace("_", "-")

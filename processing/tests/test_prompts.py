@@ -88,20 +88,6 @@ def test_decoration_may_be_called_that(examined: Examination) -> None:
     assert prompts.DECORATIVE not in ask(examined=Examination(Kind.PHOTO))
 
 
-@pytest.mark.parametrize(
-    ("answer", "read"),
-    [
-        ("[DECORATIVE] A thin blue line.", ("A thin blue line.", True)),
-        ("[decorative]: A line.", ("A line.", True)),
-        ("  [DECORATIVE]", ("", True)),
-        ("A cat.", ("A cat.", False)),
-        ("A sign that says [DECORATIVE].", ("A sign that says [DECORATIVE].", False)),
-    ],
-)
-def test_the_mark_of_decoration_is_taken_off_an_answer(answer: str, read: tuple[str, bool]) -> None:
-    assert prompts.without_mark(answer) == read
-
-
 def test_the_language_is_named_in_english() -> None:
     names = {
         "de": "German",
