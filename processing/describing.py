@@ -57,7 +57,7 @@ def caption_image(pk: int, *, engine: Chain | Engine | None = None) -> Result:
     try:
         return _describe(image, engine)
     except leases.LeaseLost:
-        logger.warning("image %s: another worker goes on, or nobody wants its draft any more", pk)
+        logger.warning("image %s: the lease was lost: another worker goes on, or nobody wants its draft any more", pk)
         return Result.LEASE_LOST
     except stopping.Stopping:
         leases.give_back_image(image)
