@@ -70,8 +70,16 @@ def test_codes_are_compared_by_their_language() -> None:
 
 @pytest.mark.parametrize(
     ("language", "expected"),
-    [("ar", "rtl"), ("he-IL", "rtl"), ("iw", "rtl"), ("ur-Latn", "ltr"), ("az-Arab", "rtl"), ("de", "ltr"), ("", "ltr")],
-)  # fmt: skip
+    [
+        ("ar", "rtl"),
+        ("he-IL", "rtl"),
+        ("iw", "rtl"),
+        ("ur-Latn", "ltr"),
+        ("az-Arab", "rtl"),
+        ("de", "ltr"),
+        ("", "ltr"),
+    ],
+)
 def test_the_direction_follows_the_language_and_its_script(language: str, expected: str) -> None:
     assert direction(language) == expected
 
