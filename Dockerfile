@@ -7,13 +7,15 @@ RUN apt-get update \
 RUN python -m venv /venv
 COPY requirements.txt .
 RUN /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
-# For the engine `transformers`, if the image is built with WITH_MODEL=yes: PyTorch's build for processors, 200 MB
-# instead of gigabytes of CUDA.
+# For the engine `transformers`, if the image is built with WITH_MODEL=yes. With TORCH_INDEX_URL, the address of PyTorch's
+# index for processors (its installation page names it), torch takes 200 MB; its general build brings gigabytes for
+# graphics cards.
 ARG WITH_MODEL=
+ARG TORCH_INDEX_URL=
 COPY requirements-local.txt .
 RUN if [ -n "$WITH_MODEL" ]; then \
-        /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps \
-            --extra-index-url https://download.pytorch.org/whl/cpu torch==2.13.0 \
+        { [ -z "$TORCH_INDEX_URL" ] || /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps \
+            --extra-index-url "$TORCH_INDEX_URL" torch==2.13.0; } \
         && /venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements-local.txt; \
     fi
 

@@ -148,11 +148,18 @@ pip_install() {
   quietly .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
 }
 
-# PyTorch's own index has its build for processors: 200 MB, where the one on PyPI brings gigabytes of CUDA.
-TORCH_FOR_PROCESSORS=https://download.pytorch.org/whl/cpu
-
 has_nvidia() {
   [ -e /dev/nvidiactl ] || command -v nvidia-smi >/dev/null
+}
+
+# torch, where no NVIDIA card is: from TORCH_INDEX_URL, PyTorch's own index with its build for processors.
+install_torch_for_processors() {
+  if [ -z "${TORCH_INDEX_URL:-}" ]; then
+    say "No NVIDIA card is here, and PyTorch's general build may bring gigabytes for graphics cards: to avoid that, set TORCH_INDEX_URL to the address of PyTorch's index for processors, which its installation page names."
+    return
+  fi
+  pip_install --no-deps --extra-index-url "$TORCH_INDEX_URL" --retries 1 \
+    "$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements-local.txt)"
 }
 
 # install_local KIND FILE...: torch, transformers and what FILEs name beside them, unless they are there. Fails where
@@ -163,8 +170,7 @@ install_local() {
   is_installed "$kind" requirements.txt "$@" && return
   say "Installing what models in this process need into .venv (about 400 MB to fetch; with an NVIDIA card, some GB)"
   if [ "$(uname -s)" = Linux ] && ! has_nvidia; then
-    pip_install --no-deps --extra-index-url "$TORCH_FOR_PROCESSORS" --retries 1 \
-      "$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements-local.txt)" || return 1
+    install_torch_for_processors || return 1
   fi
   local file
   for file; do
