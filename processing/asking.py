@@ -19,6 +19,7 @@ from processing.engines import (
     Engine,
     EngineAnswer,
     EngineError,
+    EngineMisconfigured,
     EngineRefused,
     EngineRequest,
     EngineUnavailable,
@@ -66,8 +67,8 @@ def ask(
     `before` is called right before each engine is, and may raise to stop it all.
 
     Raises EngineRefused when every engine refused, and at the first engine that is not to be asked now: LeftAlone
-    (nothing was sent), EngineUnavailable (with the seconds to wait), EngineMisconfigured. No other engine takes over
-    for an outage.
+    (nothing was sent), EngineUnavailable (with the seconds to wait). No other engine takes over for an outage, nor for
+    what somebody must mend (EngineMisconfigured), which waits like one and is told as EngineUnavailable.
     """
     engines = engines_of(chain)
     refusals: list[str] = []
@@ -92,6 +93,13 @@ def why_not_now(chain: Chain | Engine) -> LeftAlone | None:
     if wait := breaker_of(first).wait():
         return _left_alone(first, wait)
     return _busy(first) if engine_slots.is_full(where(first.name)) else None
+
+
+def require_turn(chain: Chain | Engine, image: Image) -> None:
+    """Asked before a picture is fetched. Raises LeftAlone where the first engine is not to be asked now."""
+    if held := why_not_now(chain):
+        _note_held(engines_of(chain)[0], image, held)
+        raise held
 
 
 def fails_alone(image: Image) -> bool:
@@ -130,16 +138,19 @@ class _Call:
     def make(self, *, reuse: bool) -> Asked:
         breaker = breaker_of(self.engine)
         if wait := breaker.enter():
-            raise self._withheld(_left_alone(self.engine, wait))
+            held = _left_alone(self.engine, wait)
+            _note_held(self.engine, self.image, held)
+            raise held
         told = False
         try:
             with engine_slots.place(breaker.engine, leases.call_lease()):
                 asked = self._answer(reuse=reuse)
         except engine_slots.NoPlace:
-            raise self._withheld(_busy(self.engine)) from None
-        except EngineUnavailable as error:
+            raise _busy(self.engine) from None
+        except (EngineUnavailable, EngineMisconfigured) as error:
             told = True
-            raise EngineUnavailable(error.reason, breaker.failed(error.retry_after)) from error
+            pause = error.retry_after if isinstance(error, EngineUnavailable) else None
+            raise EngineUnavailable(error.reason, breaker.failed(pause)) from error
         except EngineError:
             breaker.answered()
             told = True
@@ -175,7 +186,7 @@ class _Call:
             answer = self.engine.describe(self.prepared, self.request)
             if not answer.text.strip():
                 raise EngineRefused(_("The engine gave an empty answer."))
-        except EngineUnavailable as error:
+        except (EngineUnavailable, EngineMisconfigured) as error:
             self._note(AttemptOutcome.UNAVAILABLE, reason=error.reason, seconds=monotonic() - started)
             raise
         except EngineError as error:
@@ -194,10 +205,6 @@ class _Call:
         found = mine.filter(request_key=key, kind__in=REUSED_KINDS, parts=[]).select_related("image")
         version = found.order_by("-pk").first()
         return _as_answer(version) if version else None
-
-    def _withheld(self, reason: LeftAlone) -> LeftAlone:
-        self._note(AttemptOutcome.HELD, reason=reason.reason)
-        return reason
 
     def _note(
         self,
@@ -222,6 +229,22 @@ class _Call:
             seconds=seconds,
             cost=cost,
         )
+
+
+def _note_held(engine: Engine, image: Image, held: LeftAlone) -> None:
+    """Once for each picture between two calls, however long it waits; not that all places are taken."""
+    if isinstance(held, Busy):
+        return
+    latest = EngineAttempt.objects.filter(image=image).order_by("-created_at", "-pk")
+    if latest.values_list("outcome", flat=True).first() == AttemptOutcome.HELD:
+        return
+    EngineAttempt.objects.create(
+        image=image,
+        task_id=image.batch_id,
+        engine=engine.name[:50],
+        outcome=AttemptOutcome.HELD,
+        reason=held.reason[:REASON_MOST],
+    )
 
 
 def cost_of(answer: EngineAnswer) -> Decimal | None:

@@ -15,7 +15,7 @@ from platforms.traffic.traffic import Held
 from platforms.wanted import may_touch
 from processing import asking, backoff, leases, pictures, stopping
 from processing.drafting import Making
-from processing.engine_breaker import SHORTEST, LeftAlone
+from processing.engine_breaker import LONGEST, SHORTEST, LeftAlone
 from processing.engine_choice import EngineMisconfigured, current_chain
 from processing.engines import Chain, Engine, EngineRefused, EngineUnavailable
 from processing.preparation import PictureRefused, PreparationUnavailable, PreparedImage
@@ -68,12 +68,23 @@ def caption_image(pk: int, *, engine: Chain | Engine | None = None) -> Result:
 
 
 def why_not_now() -> str:
-    """Why no engine can be asked at the moment, so that it would be in vain to take a picture; empty: one can."""
+    """Why no engine can be asked at the moment, so that it would be in vain to take a picture; empty: one can.
+
+    The first picture that is taken after the pause finds out whether that is still so.
+    """
     try:
-        held = asking.why_not_now(current_chain())
-    except EngineMisconfigured:
-        return ""  # each picture says so
+        held = asking.why_not_now(_own_chain())
+    except LeftAlone:
+        return ""  # each picture says so, and waits before it is fetched
     return held.reason if held else ""
+
+
+def _own_chain() -> Chain:
+    """The process's. Raises LeftAlone when CAPTION_ENGINE names none that we know."""
+    try:
+        return current_chain()
+    except EngineMisconfigured as error:
+        raise LeftAlone(error.reason, LONGEST) from error
 
 
 def _withdraw(image: Image) -> Result:
@@ -87,9 +98,12 @@ def _withdraw(image: Image) -> Result:
 def _describe(image: Image, engine: Chain | Engine | None) -> Result:
     picture: Picture | None = None
     try:
+        chain = engine or _own_chain()
+        asking.require_turn(chain, image)
         prepared = pictures.download(image)
+        leases.renew_image(image)
         picture = pictures.keep(prepared)
-        return _draft(image, prepared, picture, engine or current_chain())
+        return _draft(image, prepared, picture, chain)
     except _Withdrawn:
         return _withdraw(image)
     except EngineUnavailable as error:
@@ -98,7 +112,7 @@ def _describe(image: Image, engine: Chain | Engine | None) -> Result:
         return _wait(image, error.reason, error.seconds, picture)
     except Held as error:
         return _after_held(image, error)
-    except (OutboundUnavailable, PreparationUnavailable, EngineMisconfigured) as error:
+    except (OutboundUnavailable, PreparationUnavailable) as error:
         return _later(image, str(error), picture)
     except (EngineRefused, OutboundRefused, PictureRefused) as error:
         return _give_up(image, str(error), picture)

@@ -4,14 +4,17 @@ One call that fails, after its quick retries, is enough to leave the engine alon
 after pauses that grow to about as long as it has not worked.
 """
 
+import hashlib
 import secrets
 import socket
 from collections.abc import Callable
+from dataclasses import astuple
 from datetime import timedelta
 from time import time
 from typing import TypeVar
 
 from platforms.traffic import breaker, doors
+from processing.engines.config import engine_config
 
 SHORTEST, LONGEST = 15.0, 600.0  # seconds between two attempts
 IN_PROCESS = frozenset({"basic", "transformers"})  # each machine has its own
@@ -90,4 +93,9 @@ class EngineBreaker:
 
     @property
     def _name(self) -> str:
-        return f"engine {self.engine}"
+        return f"engine {self.engine} {_settings_mark()}"
+
+
+def _settings_mark() -> str:
+    """Changes with the engines' settings: what was wrong with other ones is not held against these."""
+    return hashlib.sha256(repr(astuple(engine_config())).encode()).hexdigest()[:8]

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from captions.models import Image, Publication
 from platforms.models import PlatformConnection
-from processing import doorbells
+from processing import doorbells, engine_trouble
 from processing.models import CaptionGenerationTask
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def checks() -> dict[str, Check]:
     database = check_database()
     found = {"database": database, "broker": check_broker()}
     if database.ok:
-        found |= {"worker": _guarded(check_worker), "queue": _guarded(check_queue)}
+        found |= {"worker": _guarded(check_worker), "queue": _guarded(check_queue), "engine": _guarded(check_engine)}
     return found
 
 
@@ -89,6 +89,15 @@ def check_queue() -> Check:
         waiting.append(_age(now, Image.objects.due(now).order_by("next_attempt_at")))
     oldest = max(waiting)
     return Check(oldest <= DUE_LATE, f"oldest due row {oldest.total_seconds():.0f} s")
+
+
+def check_engine() -> Check:
+    """Only tells, and not the reason, which may name a server: an outage at the engine is no fault of these parts."""
+    found = engine_trouble.trouble()
+    if found is None:
+        return Check(True, "nothing is known against it")
+    age = max(0.0, (timezone.now() - found.tried_at).total_seconds())
+    return Check(True, f"did not work {age:.0f} s ago and is tried again; list_tasks and the pages of tasks say why")
 
 
 def _publications_move(now: datetime) -> bool:

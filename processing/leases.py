@@ -9,9 +9,13 @@ from captions.models import Image
 from processing.engines import AUTO
 from processing.engines.config import engine_config
 from processing.models import CaptionGenerationTask
+from processing.preparation import pool
 
 SCAN = timedelta(seconds=120)  # four times what one request to a server may take; renewed with every page
 DOWNLOAD = timedelta(seconds=60)
+PREPARATION = timedelta(seconds=pool.MOST_SECONDS)
+EXAMINATION = timedelta(seconds=180)  # seconds as a rule; each of its programs is stopped after 20
+RECORDING = timedelta(seconds=30)  # the copy of the picture, the checks of the text, and the rows
 RETRYING = timedelta(seconds=15)  # quick retries, and what is noted of them
 BASIC = timedelta(seconds=120)  # the engine in this process takes seconds; a loaded machine ten times that
 
@@ -25,13 +29,15 @@ def task_lease() -> timedelta:
 
 
 def image_lease() -> timedelta:
-    """Longer than a download and all engines of the chain, one after the other, may take together.
+    """Longer than any step of a picture takes, with what is written after it.
 
-    Renewed before each call, so that several languages and candidates find time.
+    Renewed between the steps (once it is prepared, and before each call of an engine), so that all engines of a chain,
+    several languages and candidates find time, and a picture whose worker died falls due again soon.
     """
     names = [name.strip() for name in engine_config().chain.split(",")]
     asked = ["ollama", "basic"] if AUTO in names else names
-    return _fixed() or sum((BASIC if name == "basic" else call_lease() for name in asked), start=DOWNLOAD)
+    calls = (BASIC if name == "basic" else call_lease() for name in asked)
+    return _fixed() or max(DOWNLOAD + PREPARATION, EXAMINATION, *calls) + RECORDING
 
 
 def call_lease() -> timedelta:
@@ -43,7 +49,7 @@ def call_lease() -> timedelta:
 
 
 def renew_image(image: Image) -> None:
-    """Hold on to a picture for another call of an engine.
+    """Hold on to a picture for another step: its examination, a call of an engine.
 
     Raises LeaseLost when another worker has it, or nobody wants its draft any more.
     """

@@ -18,7 +18,7 @@ from captions import drafts
 from captions.models import Image
 from platforms.clients.base import UnreadableStatus
 from platforms.models import PlatformConnection
-from processing import backoff, leases
+from processing import backoff, engine_trouble, leases
 from processing.figures import (
     Figures,
     figures,
@@ -211,7 +211,7 @@ def note_progress(task_id: str) -> None:
         images_done=counted.done,
         progress_percent=Greatest("progress_percent", Value(counted.percent)),
         current_step=_step(counted, in_hand_since(task_id, now)),
-        error_message=_why_a_picture_waits(next_retry(task_id, now)),
+        error_message=_why_a_picture_waits(next_retry(task_id, now)) or _why_no_drafts_come(now),
     )
 
 
@@ -308,6 +308,14 @@ def _why_a_picture_waits(image: Image | None) -> str | None:
         "reason": (image.processing_error or "").rstrip("."),
         "time": image.next_attempt_at.strftime("%H:%M:%S"),
     }
+
+
+def _why_no_drafts_come(now: datetime) -> str | None:
+    """While an engine is left alone no picture is taken, so perhaps none of this task's has an error to tell."""
+    found = engine_trouble.trouble(now)
+    if found is None:
+        return None
+    return _("No drafts come for now: %(reason)s It is tried again by itself.") % {"reason": found.reason}
 
 
 def _waiting_until(later: datetime) -> str:

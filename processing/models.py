@@ -163,7 +163,7 @@ class AttemptOutcome(models.TextChoices):
     REUSED = "reused", _("Taken from an earlier answer")  # the same picture, model and prompt: not sent again
     REFUSED = "refused", _("Refused")
     UNAVAILABLE = "unavailable", _("Not available")
-    HELD = "held", _("Left alone")  # the breaker was open, or all places were taken: not asked
+    HELD = "held", _("Left alone")  # the breaker was open: not asked
 
 
 class EngineAttempt(models.Model):

@@ -27,11 +27,11 @@ class EngineUnavailable(EngineError):
 
 
 class EngineRefused(EngineError):
-    """The engine cannot describe this picture, or is set up wrongly: the next of the chain, or a person."""
+    """The engine cannot describe this picture: the next of the chain, or a person."""
 
 
 class EngineMisconfigured(EngineError):
-    """Somebody must change a setting: no outage that passes by itself, and nothing about the picture."""
+    """Somebody must mend something: a key, credit, a model's name, packages. Nothing about the picture, which waits."""
 
 
 @dataclass(frozen=True)

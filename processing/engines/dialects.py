@@ -17,7 +17,7 @@ THINKING_TOKENS = 4096  # models that want max_completion_tokens count what they
 
 _SCHEMA_REFUSED = re.compile(r"response_format|json_schema|json_object|input should be 'text'|grammar|guided")
 _NO_SUCH_MODEL = re.compile(
-    r"model\b.*(?:not found|does ?n[o']t exist|not exist|unknown|no such|not available)", re.DOTALL
+    r"model\b.*(?:not found|does ?n[o']t exist|not exist|unknown|no such|not available)|server is pinned to", re.DOTALL
 )
 _BLIND = re.compile(
     r"image input is not supported|(?:not|n't) support (?:image|vision|multimodal)|not a multimodal|mmproj"
@@ -45,9 +45,15 @@ class Dialect:
     structure: Structure = Structure.SCHEMA
 
     def body(self, model: str, question: Question) -> dict[str, Any]:
-        """The body of POST /chat/completions."""
-        content: list[dict[str, Any]] = [{"type": "text", "text": question.prompt}]
-        content += [{"type": "image_url", "image_url": {"url": _data_uri(picture)}} for picture in question.pictures]
+        """The body of POST /chat/completions.
+
+        The pictures stand before the text: llama-server's cache of prompts fails ("Chunk not found", status 500) on a
+        question that it knows and that ends right behind a picture.
+        """
+        content: list[dict[str, Any]] = [
+            {"type": "image_url", "image_url": {"url": _data_uri(picture)}} for picture in question.pictures
+        ]
+        content.append({"type": "text", "text": question.prompt})
         body: dict[str, Any] = {
             "model": model,
             "messages": [{"role": "user", "content": content}],

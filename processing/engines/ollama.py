@@ -9,8 +9,8 @@ import base64
 from typing import Any
 
 from processing.engines.answers import Reply, count, mean_logprob
-from processing.engines.base import EngineConfig, EngineRefused
-from processing.engines.http import ModelServer
+from processing.engines.base import EngineConfig, EngineMisconfigured, EngineRefused
+from processing.engines.http import Declined, ModelServer
 from processing.engines.served import ANSWER_TOKENS, Model, Question, ServedEngine
 
 CONTEXT_TOKENS = 8192  # a picture alone takes 1,000 to 2,000; the server's default cuts long posts off silently
@@ -30,7 +30,7 @@ class OllamaEngine(ServedEngine):
         """The model asked for, or the first that sees. A model that cannot see would invent a picture."""
         listed = self._server.call("GET", "/api/tags", self._config.health_timeout).get("models")
         if not isinstance(listed, list):
-            raise EngineRefused(f"{self._server.origin} does not answer like Ollama. Check OLLAMA_URL.")
+            raise EngineMisconfigured(f"{self._server.origin} does not answer like Ollama. Check OLLAMA_URL.")
         entries = [entry for entry in listed if isinstance(entry, dict)]
         if not self._wanted_model:
             return self._first_that_sees(entries)
@@ -38,8 +38,8 @@ class OllamaEngine(ServedEngine):
             if _same_model(_name_of(entry), self._wanted_model):
                 if model := self._if_it_sees(entry):
                     return model
-                raise EngineRefused(f"Ollama's model {_name_of(entry)} cannot see pictures: choose one that can.")
-        raise EngineRefused(
+                raise EngineMisconfigured(f"Ollama's model {_name_of(entry)} cannot see pictures: choose one that can.")
+        raise EngineMisconfigured(
             f"Ollama has no model {self._wanted_model}. Fetch it with: ollama pull {self._wanted_model}"
         )
 
@@ -47,7 +47,7 @@ class OllamaEngine(ServedEngine):
         for entry in entries:
             if model := self._if_it_sees(entry):
                 return model
-        raise EngineRefused("Ollama has no model that sees pictures. Fetch one with: ollama pull qwen3-vl:4b")
+        raise EngineMisconfigured("Ollama has no model that sees pictures. Fetch one with: ollama pull qwen3-vl:4b")
 
     def _if_it_sees(self, entry: dict[str, Any]) -> Model | None:
         """Older servers leave the capabilities out of the list; then the model is asked for by itself."""
@@ -60,7 +60,13 @@ class OllamaEngine(ServedEngine):
         return Model(name, revision=str(entry.get("digest") or ""), thinks="thinking" in capabilities)
 
     def _ask(self, model: Model, question: Question) -> Reply:
-        body = self._server.call("POST", "/api/chat", self._config.describe_timeout, _chat_body(model, question))
+        sent = _chat_body(model, question)
+        try:
+            body = self._server.call("POST", "/api/chat", self._config.describe_timeout, sent)
+        except Declined as error:
+            if error.status != 404:
+                raise
+            raise self._without_model(self._wanted_model, error.reason) from error
         message = body.get("message")
         content = message.get("content") if isinstance(message, dict) else None
         if not isinstance(content, str):

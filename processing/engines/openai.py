@@ -38,18 +38,19 @@ class OpenAIEngine(ServedEngine):
             return Model(self._config.openai_model)
         try:
             body = self._server.call("GET", "/models", self._config.health_timeout)
-        except (Declined, Failed) as error:
-            raise type(error)(f"{error.reason} {_NAME_ONE}", error.status, error.said) from error
+        except Failed as error:
+            raise Failed(f"{error.reason} {_NAME_ONE}", error.status, error.said, error.retry_after) from error
+        except Declined as error:
+            raise EngineMisconfigured(f"{error.reason} {_CHECK_URL} {_NAME_ONE}") from error
         listed = body.get("data") if isinstance(body.get("data"), list) else body.get("models")
         if not isinstance(listed, list):
-            raise EngineRefused(
-                f"{self._server.origin} does not answer like an OpenAI-compatible server. Check OPENAI_BASE_URL, which "
-                "usually ends with /v1."
+            raise EngineMisconfigured(
+                f"{self._server.origin} does not answer like an OpenAI-compatible server. {_CHECK_URL}"
             )
         for entry in listed:
             if isinstance(entry, dict) and isinstance(entry.get("id"), str) and entry["id"] and _may_see(entry):
                 return Model(entry["id"])  # "created" is no revision: llama-server tells the time of the request
-        raise EngineRefused(f"The model server lists no model that sees pictures. Load one there. {_NAME_ONE}")
+        raise EngineMisconfigured(f"The model server lists no model that sees pictures. Load one there. {_NAME_ONE}")
 
     def _ask(self, model: Model, question: Question) -> Reply:
         body = self._negotiated(model, question)
@@ -89,12 +90,16 @@ class OpenAIEngine(ServedEngine):
     def _explained(self, error: Declined | Failed | NotAllowed, model: Model) -> EngineError:
         """With what to do about it. That the model cannot see is told with status 500 by llama-server."""
         if is_blind(error.said):
-            return Declined(
-                f"{error.reason} The model {model.name} cannot see pictures: serve one that can.", 400, error.said
+            self._model = None
+            return EngineMisconfigured(
+                f"{error.reason} The model {model.name} cannot see pictures: serve one that can."
             )
         if isinstance(error, Declined) and is_about_the_model(error.said):
             hint = f"Set OPENAI_MODEL to a model that the server has; {model.name} is none."
-            return Declined(f"{error.reason} {hint}", 404, error.said)
+            return self._without_model(self._config.openai_model, f"{error.reason} {hint}")
+        if isinstance(error, Declined) and error.status == 404:  # nothing of a picture stands in the address
+            hint = f"{_CHECK_URL} The model asked for is {model.name}."
+            return self._without_model(self._config.openai_model, f"{error.reason} {hint}")
         return error
 
     def _check_set_up(self) -> None:
@@ -108,6 +113,7 @@ class OpenAIEngine(ServedEngine):
 
 
 _NAME_ONE = "Or name a model as OPENAI_MODEL."
+_CHECK_URL = "Check OPENAI_BASE_URL, which usually ends with /v1."
 
 
 def _may_see(entry: dict[str, Any]) -> bool:

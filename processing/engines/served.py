@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from processing.engines.answers import Reply, answer_from
-from processing.engines.base import EngineAnswer, EngineConfig, EngineRefused, EngineRequest
+from processing.engines.base import (
+    EngineAnswer,
+    EngineConfig,
+    EngineError,
+    EngineMisconfigured,
+    EngineRefused,
+    EngineRequest,
+    EngineUnavailable,
+)
 from processing.engines.http import Declined, Failed, ModelServer
 from processing.engines.probe import PROBE_REQUEST, probe_picture
 from processing.engines.prompts import build_prompt
@@ -108,9 +116,12 @@ class ServedEngine(ABC):
         self.describe(probe_picture(), PROBE_REQUEST)
 
     def identity(self, image: PreparedImage, request: EngineRequest) -> str:
-        """The server, the model with its revision, the frames that are sent, and how it is asked."""
+        """The server, the model with its revision, the frames that are there, and how it is asked.
+
+        What the server takes of that, it shows only when asked: so the identity is the same before and after.
+        """
         model = self._known_model()
-        question = self._question(_first_frame(image) if self._one_picture else image, request)
+        question = self._question(image, request)
         known = [self.name, self._server.origin, model.name, model.revision, len(question.pictures)]
         asked = [question.temperature, question.schema is not None, request.language, request.max_length]
         return json.dumps([*known, *asked, question.prompt], ensure_ascii=False)
@@ -132,6 +143,15 @@ class ServedEngine(ABC):
         reply = self._ask(model, question)
         self._one_picture = True
         return question, reply
+
+    def _without_model(self, named: str, reason: str) -> EngineError:
+        """The error where a server has not the model it was asked for, looked for anew before the next picture.
+
+        Nothing of it is about the picture: a model that was `named` in the settings is a mistake in them or waits to
+        be fetched; one that was found there and has gone since may have a successor.
+        """
+        self._model = None
+        return EngineMisconfigured(reason) if named else EngineUnavailable(reason)
 
     def _question(self, image: PreparedImage, request: EngineRequest) -> Question:
         prompt = build_prompt(image, request)

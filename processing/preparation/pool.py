@@ -30,6 +30,9 @@ from processing.preparation.model import (
 MEMORY = 1792 * 1024**2
 SECONDS = 60.0  # for one picture, on the clock; one of 50 million pixels takes up to nine
 START_SECONDS = 60.0  # until a child is there: 0.1 unless the machine is very busy
+WAIT_SECONDS = 120.0  # for one's turn
+ATTEMPTS = 2  # with a new child, where one ended
+MOST_SECONDS = WAIT_SECONDS + ATTEMPTS * (START_SECONDS + SECONDS)  # that `prepare` takes
 PICTURES = 300  # until a child is ended, whatever has gathered in it
 MOST_CHILDREN = max(1, min(4, os.cpu_count() or 1))  # at a time; who comes next waits
 MOST_REPLY = 16 * 1024**2  # bytes: three JPEGs of at most 1024 x 1024
@@ -135,8 +138,9 @@ class Pool:
         pictures: int = PICTURES,
         memory: int = MEMORY,
         seconds: float = SECONDS,
+        patience: float = WAIT_SECONDS,
     ) -> None:
-        self.most, self.pictures, self.memory, self.seconds = most, pictures, memory, seconds
+        self.most, self.pictures, self.memory, self.seconds, self.patience = most, pictures, memory, seconds, patience
         self._reset()
 
     def _reset(self) -> None:
@@ -148,13 +152,23 @@ class Pool:
         """See the function of that name."""
         if len(data) > MAX_BYTES:
             raise PictureRefused(f"The file is larger than {MAX_BYTES // 1024**2} MiB.")
-        with self._turns:
-            for _attempt in range(2):
+        with self._turn():
+            for _attempt in range(ATTEMPTS):
                 with suppress(ChildDied), self._child() as child:
                     return child.prepare(data)
         raise PictureRefused(
             "The file ends the program that reads pictures, each time: it is damaged, or made to do harm."
         )
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        turns = self._turns  # `forget` replaces them
+        if not turns.acquire(timeout=self.patience):
+            raise PreparationUnavailable("All processes that read pictures are busy.")
+        try:
+            yield
+        finally:
+            turns.release()
 
     @contextmanager
     def _child(self) -> Iterator[Child]:
@@ -205,7 +219,7 @@ def prepare(data: bytes) -> PreparedImage:
     """Check and convert a stranger's file in a process of its own, within bounds of memory and time.
 
     Raises PictureRefused, also for a file that takes too long or ends that process twice; and PreparationUnavailable
-    when it cannot be started. Safe in any number of threads and in forked processes.
+    when it cannot be started, or none is free for long. Safe in any number of threads and in forked processes.
     """
     return _pool.prepare(data)
 

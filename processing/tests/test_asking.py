@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 from unittest import mock
 
+from django.core.management import call_command
 from django.test import override_settings
+from django.urls import reverse
 from django.utils import timezone
 from werkzeug import Response
 
@@ -15,7 +18,7 @@ from captions import drafts
 from captions.models import CaptionVersion, Image, Post, StyleGuide
 from platforms.models import PlatformConnection
 from platforms.traffic import doors
-from processing import describing, engine_slots, stopping, tasks
+from processing import describing, engine_slots, engine_trouble, health, stopping, tasks
 from processing.describing import Result, caption_image
 from processing.engine_breaker import EngineBreaker
 from processing.engine_settings import parse_prices
@@ -117,7 +120,7 @@ class FallbackTests(EnginesCase):
         assert caption_image(image.pk, engine=chain) == Result.LATER
         assert second.asked == []
         image.refresh_from_db()
-        assert (image.processing_error, image.failures) == ("OPENAI_API_KEY is wrong.", 1)
+        assert (image.processing_error, image.failures) == ("OPENAI_API_KEY is wrong.", 0)
 
     def test_if_all_refuse_every_reason_is_told(self) -> None:
         image = self.found()
@@ -186,7 +189,7 @@ class PlaceTests(EnginesCase):
         with engine_slots.place("ollama", LONG):
             assert self.draft(image) == Result.LATER
         assert self.ollama.asked == []
-        assert self.attempts() == [("ollama", "held")]
+        assert self.attempts() == []
         assert image.failures == 0
         assert image.next_attempt_at is not None
         assert image.next_attempt_at < timezone.now() + timedelta(seconds=15)
@@ -291,6 +294,109 @@ class BreakerTests(EnginesCase):
         assert self.attempts()[-1] == ("ollama", "held")
         assert "no room" in (second.processing_error or "")
         assert second.failures == 0
+
+
+class MisconfiguredTests(EnginesCase):
+    """What somebody must mend: a key, credit, the name of a model."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for _number in range(3):
+            self.sandbox.add_status(pictures=4, language="en")
+        self.task = self.run_task(self.start())
+
+    def work_on(self) -> None:
+        """As workers do, whatever was waiting."""
+        for image in Image.objects.filter(captioned_at=None):
+            self.lapse(image)
+        tasks.caption_images(list(Image.objects.values_list("pk", flat=True)))
+
+    @override_settings(OLLAMA_MODEL="llava:99b")
+    def test_a_typo_costs_no_picture_and_drafts_come_by_themselves_when_it_is_mended(self) -> None:
+        for _round in range(describing.FAILURES_MOST + 2):
+            self.work_on()
+            self.rest()
+        assert self.ollama.asked == []
+        assert not Image.objects.exclude(failures=0).exists()
+        assert not Image.objects.filter(status=Image.Status.ERROR).exists()
+        self.ollama.models = {"llava:99b": ["completion", "vision"]}  # somebody pulled it
+        self.work_on()
+        assert set(Image.objects.values_list("generated_caption", "failures")) == {(TEXT, 0)}
+
+    @override_settings(OLLAMA_MODEL="llava:99b")
+    def test_after_the_first_such_answer_no_picture_is_taken_or_fetched(self) -> None:
+        for _round in range(3):
+            self.work_on()
+        assert self.attempts() == [("ollama", "unavailable")]
+        assert len(self.sandbox.requests(path_prefix="/media")) == 1
+        assert "llava:99b" in describing.why_not_now()
+        with override_settings(OLLAMA_MODEL=""):  # a worker that was started with other settings
+            assert describing.why_not_now() == ""
+
+    @override_settings(OLLAMA_MODEL="llava:99b")
+    def test_pages_commands_and_health_say_so(self) -> None:
+        self.work_on()
+        Image.objects.update(processing_error=None)  # as for a task none of whose pictures was taken
+        self.lapse(self.task)
+        self.run_task(self.task)
+        assert "ollama pull llava:99b" in (self.task.error_message or "")
+        self.client.force_login(self.owner)
+        for address in (reverse("tasks:detail", args=[self.task.pk]), reverse("dashboard")):
+            self.assertContains(self.client.get(address), "ollama pull llava:99b")
+        said = StringIO()
+        call_command("list_tasks", stdout=said)
+        assert said.getvalue().count("ollama pull llava:99b") == 2
+        told = health.check_engine()
+        assert told.ok
+        assert "did not work" in told.detail
+        assert "llava" not in told.detail
+
+    def test_nothing_is_said_while_drafts_come(self) -> None:
+        self.work_on()
+        assert engine_trouble.trouble() is None
+        assert health.check_engine() == health.Check(True, "nothing is known against it")
+
+    def test_what_one_picture_always_ends_in_while_others_are_drafted_is_counted(self) -> None:
+        poison, *others = Image.objects.order_by("pk")
+        wrong = raising(EngineMisconfigured("The model server answered 403: flagged."))
+        for other in others[:3]:
+            assert caption_image(poison.pk, engine=wrong) == Result.LATER
+            self.rest()
+            assert caption_image(other.pk, engine=FakeEngine(name="first")) == Result.DRAFTED
+            self.lapse(poison)
+        poison.refresh_from_db()
+        assert poison.failures == 2
+
+
+class GrowthTests(EnginesCase):
+    """The table of attempts grows by calls, however long pictures wait."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        for _number in range(5):
+            self.sandbox.add_status(pictures=4, language="en")
+        self.run_task(self.start())
+
+    def go_round(self) -> None:
+        for image in Image.objects.all():
+            self.lapse(image)
+            self.draft(image)
+
+    @override_settings(ENGINE_PLACES={"ollama": 1})
+    def test_many_pictures_that_wait_for_a_place_leave_no_row(self) -> None:
+        with engine_slots.place("ollama", LONG):
+            for _round in range(3):
+                self.go_round()
+        assert EngineAttempt.objects.count() == 0
+
+    def test_pictures_that_wait_through_an_outage_leave_one_row_each_and_one_for_each_call(self) -> None:
+        self.says(500)
+        for _round in range(3):
+            self.go_round()
+        outcomes = [outcome for _engine, outcome in self.attempts()]
+        assert len(self.ollama.asked) == outcomes.count("unavailable") == 3
+        assert outcomes.count("held") == 20
+        assert len(outcomes) == 23
 
 
 class ReuseTests(EnginesCase):

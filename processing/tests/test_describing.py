@@ -1,21 +1,26 @@
+from datetime import timedelta
 from time import time
 from unittest import mock
 
 from django.test import override_settings
 from django.urls import reverse
+from django.utils import timezone
 
 from captions import drafts
 from captions.drafts import Draft
 from captions.models import CaptionVersion, Image, Publication
 from platforms.models import PlatformConnection
-from processing import describing, leases
+from processing import asking, describing, examining, leases, pictures
 from processing.describing import Result, caption_image
 from processing.engines import EngineRefused, EngineUnavailable
+from processing.engines.base import Examination
+from processing.engines.config import engine_config
 from processing.models import CaptionGenerationTask, TaskStatus
-from processing.preparation import PictureRefused
+from processing.preparation import PictureRefused, PreparedImage, pool
 from processing.running import run_task
 from processing.tests import cast
 from processing.tests.tasks_case import FakeEngine, TasksCase, only_image
+from vedfolnir.lib.outbound import Timeout
 
 
 def failing(error: Exception) -> FakeEngine:
@@ -111,17 +116,38 @@ class FenceTests(DescribingCase):
         assert image.next_attempt_at is None
         assert image.processing_error == "down"
 
-    @override_settings(CAPTION_ENGINE="ollama,basic", LEASE_SECONDS=0)
-    def test_the_lease_is_longer_than_the_slowest_engine(self) -> None:
-        assert leases.image_lease().total_seconds() > 620
-
     @override_settings(LEASE_SECONDS=0)
-    def test_the_lease_covers_all_engines_of_the_chain(self) -> None:
-        leases_of = {}
-        for chain in ("basic", "ollama", "ollama,basic", "auto"):
+    def test_the_lease_covers_each_step_of_the_slowest_engine_of_the_chain(self) -> None:
+        children = pool.ATTEMPTS * (pool.START_SECONDS + pool.SECONDS)
+        fetched_and_prepared = Timeout().total + pool.WAIT_SECONDS + children
+        config = engine_config()
+        call = 2 * config.health_timeout.total + config.describe_timeout.total + asking.QUICK
+        assert call > fetched_and_prepared > 300
+        for chain in ("ollama", "ollama,basic", "auto", "openai,transformers"):
             with override_settings(CAPTION_ENGINE=chain):
-                leases_of[chain] = leases.image_lease()
-        assert leases_of["basic"] < leases_of["ollama"] < leases_of["ollama,basic"] == leases_of["auto"]
+                assert leases.image_lease().total_seconds() > call
+        with override_settings(CAPTION_ENGINE="basic"):
+            assert call > leases.image_lease().total_seconds() > fetched_and_prepared
+
+    def test_whatever_a_step_took_the_next_one_has_the_whole_lease(self) -> None:
+        image = self.found()
+        left: list[float] = []
+        fetch = pictures.download
+
+        def download(image: Image) -> PreparedImage:
+            prepared = fetch(image)
+            Image.objects.filter(pk=image.pk).update(next_attempt_at=timezone.now() + timedelta(seconds=1))
+            return prepared
+
+        def examine(prepared: PreparedImage) -> Examination:
+            held_until = only_image().next_attempt_at
+            assert held_until is not None
+            left.append((held_until - timezone.now()).total_seconds())
+            return Examination()
+
+        with mock.patch.object(pictures, "download", download), mock.patch.object(examining, "examine", examine):
+            assert caption_image(image.pk, engine=self.engine) == Result.DRAFTED
+        assert left[0] > leases.EXAMINATION.total_seconds()
 
 
 class EngineTroubleTests(DescribingCase):
@@ -156,14 +182,15 @@ class EngineTroubleTests(DescribingCase):
         assert image.failures == 1
 
     @override_settings(CAPTION_ENGINE="magic")
-    def test_a_wrong_setting_is_no_outage_and_ends_in_an_error(self) -> None:
+    def test_a_wrong_setting_waits_uncounted_and_nothing_is_fetched(self) -> None:
         image = self.found()
-        for _number in range(describing.FAILURES_MOST - 1):
+        for _number in range(describing.FAILURES_MOST + 1):
             assert caption_image(image.pk) == Result.LATER
             self.lapse(image)
-        assert caption_image(image.pk) == Result.ERROR
         image.refresh_from_db()
         assert "CAPTION_ENGINE is set wrongly" in (image.processing_error or "")
+        assert image.failures == 0
+        assert self.sandbox.requests(path_prefix="/media") == []
 
     def test_an_engine_that_refuses_is_an_error_with_its_reason_and_the_picture_can_be_seen(self) -> None:
         image = self.found()

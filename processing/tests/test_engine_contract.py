@@ -7,7 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from processing.engines import EngineAnswer, EngineRefused, EngineRequest, EngineUnavailable, PostContext
+from processing.engines import (
+    EngineAnswer,
+    EngineMisconfigured,
+    EngineRefused,
+    EngineRequest,
+    EngineUnavailable,
+    PostContext,
+)
 from processing.engines.base import Template
 from processing.engines.probe import PROBE_REQUEST, probe_picture
 from processing.tests.contract_engines import ContractEngine, Subject, contract_engines
@@ -87,8 +94,11 @@ def test_the_same_call_has_the_same_identity_and_another_has_another(subject: Su
 def test_several_frames_are_described(subject: Subject) -> None:
     frame = probe_picture().jpeg
     moving = replace(probe_picture(), frames=12, more_frames=(frame, frame))
+    before = subject.engine.identity(moving, PROBE_REQUEST)
     for _again in range(2):  # what a server does not take is known the second time
         assert subject.engine.describe(moving, PROBE_REQUEST).text
+    assert subject.engine.identity(moving, PROBE_REQUEST) == before
+    assert subject.engine.identity(probe_picture(), PROBE_REQUEST) != before
 
 
 def test_threads_share_it(subject: Subject) -> None:
@@ -114,12 +124,12 @@ def test_an_outage_is_no_refusal(subject: Subject) -> None:
         assert told(caught.value.reason, subject.secrets) == []
 
 
-def test_a_wrong_model_is_refused_with_its_name(subject: Subject) -> None:
+def test_a_wrong_model_is_a_wrong_setting_told_with_its_name(subject: Subject) -> None:
     wrong = subject.wrong_model
     if wrong is None:
         pytest.skip("has no names of models, or takes any")
     for call in (wrong.health, lambda: wrong.describe(probe_picture(), PROBE_REQUEST)):
-        with pytest.raises(EngineRefused, match="no-such-model") as caught:
+        with pytest.raises(EngineMisconfigured, match="no-such-model") as caught:
             call()
         assert "\n" not in caught.value.reason
 

@@ -16,6 +16,7 @@ from processing.engines.base import (
     EngineAnswer,
     EngineConfig,
     EngineError,
+    EngineMisconfigured,
     EngineRefused,
     EngineRequest,
     EngineUnavailable,
@@ -51,8 +52,10 @@ def describe(ollama: FakeOllama, picture: PreparedImage, model: str = "", **requ
     return OllamaEngine(config(ollama, ollama_model=model)).describe(picture, EngineRequest(**request))
 
 
-def refused(ollama: FakeOllama, picture: PreparedImage, model: str = "") -> str:
-    with pytest.raises(EngineRefused) as caught:
+def refused(
+    ollama: FakeOllama, picture: PreparedImage, model: str = "", kind: type[EngineError] = EngineRefused
+) -> str:
+    with pytest.raises(kind) as caught:
         describe(ollama, picture, model)
     assert "\n" not in caught.value.reason
     return caught.value.reason
@@ -167,28 +170,42 @@ def test_older_servers_are_asked_for_the_capabilities(ollama: FakeOllama, pictur
     assert describe(ollama, picture).model == "llava:7b"
 
 
-def test_a_model_that_cannot_see_is_refused_before_it_invents_a_picture(
+def test_a_model_that_cannot_see_is_a_wrong_setting_told_before_it_invents_a_picture(
     ollama: FakeOllama, picture: PreparedImage
 ) -> None:
     ollama.models = {"llama3:latest": ["completion"]}
-    assert "cannot see pictures" in refused(ollama, picture, "llama3")
-    assert "ollama pull" in refused(ollama, picture)
+    assert "cannot see pictures" in refused(ollama, picture, "llama3", EngineMisconfigured)
+    assert "ollama pull" in refused(ollama, picture, kind=EngineMisconfigured)
     assert ollama.asked == []
 
 
-def test_a_missing_model_is_refused_with_the_command_that_fetches_it(
+def test_a_missing_model_is_a_wrong_setting_told_with_the_command_that_fetches_it(
     ollama: FakeOllama, picture: PreparedImage
 ) -> None:
-    assert "ollama pull gemma4:e2b" in refused(ollama, picture, "gemma4:e2b")
+    assert "ollama pull gemma4:e2b" in refused(ollama, picture, "gemma4:e2b", EngineMisconfigured)
 
 
 def test_a_model_removed_since_is_looked_up_again(ollama: FakeOllama, picture: PreparedImage) -> None:
     engine = OllamaEngine(config(ollama))
     engine.health()
     ollama.models = {"gemma4:e2b": ["vision"]}
-    with pytest.raises(EngineRefused, match="not found"):
+    with pytest.raises(EngineUnavailable, match="not found"):
         engine.describe(picture, EngineRequest())
     assert engine.describe(picture, EngineRequest()).model == "gemma4:e2b"
+
+
+def test_a_named_model_that_was_removed_waits_for_whoever_fetches_it_again(
+    ollama: FakeOllama, picture: PreparedImage
+) -> None:
+    engine = OllamaEngine(config(ollama, ollama_model="qwen3-vl:4b"))
+    engine.health()
+    ollama.models = {"gemma4:e2b": ["vision"]}
+    with pytest.raises(EngineMisconfigured, match="not found"):
+        engine.describe(picture, EngineRequest())
+    with pytest.raises(EngineMisconfigured, match="ollama pull"):
+        engine.describe(picture, EngineRequest())
+    ollama.models = {"qwen3-vl:4b": ["vision"]}
+    assert engine.describe(picture, EngineRequest()).model == "qwen3-vl:4b"
 
 
 def test_thinking_is_switched_off_and_what_leaks_is_dropped(ollama: FakeOllama, picture: PreparedImage) -> None:
@@ -227,7 +244,6 @@ def test_a_text_longer_than_asked_for_is_kept_whole_and_noted(ollama: FakeOllama
     ("response", "reason"),
     [
         (lambda: error(400, "this model does not support images"), "this model does not support images"),
-        (lambda: error(404, "model 'x' not found"), "not found"),
         (lambda: body_of({"error": "llama runner process has terminated"}), "has terminated"),
         (lambda: answer("A picture of a", done_reason="length"), "did not come to an end"),
         (lambda: answer("  \n"), "empty answer"),
@@ -283,9 +299,9 @@ def test_no_server_at_all_is_unavailable(picture: PreparedImage) -> None:
             call()
 
 
-def test_something_else_on_ollamas_port_is_refused(httpserver: HTTPServer, picture: PreparedImage) -> None:
+def test_something_else_on_ollamas_port_is_a_wrong_setting(httpserver: HTTPServer, picture: PreparedImage) -> None:
     httpserver.expect_request("/api/tags").respond_with_json({"hello": "world"})
-    with pytest.raises(EngineRefused, match="does not answer like Ollama"):
+    with pytest.raises(EngineMisconfigured, match="does not answer like Ollama"):
         OllamaEngine(EngineConfig(ollama_url=httpserver.url_for(""))).health()
 
 

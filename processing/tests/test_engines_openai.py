@@ -7,6 +7,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from processing.engines import EngineConfig, EngineMisconfigured, EngineRefused, EngineRequest, EngineUnavailable
+from processing.engines.base import EngineError
 from processing.engines.openai import OpenAIEngine
 from processing.engines.probe import probe_picture
 from processing.tests.fake_servers import DIALECTS, FakeOpenAI, Speaks, body_of, pictures_in, wrapped
@@ -26,8 +27,8 @@ def engine_at(server: FakeOpenAI, **options: Any) -> OpenAIEngine:
     return OpenAIEngine(EngineConfig(openai_url=server.url, **options))
 
 
-def refused(server: FakeOpenAI, **options: Any) -> str:
-    with pytest.raises(EngineRefused) as caught:
+def refused(server: FakeOpenAI, kind: type[EngineError] = EngineRefused, **options: Any) -> str:
+    with pytest.raises(kind) as caught:
         engine_at(server, **options).describe(probe_picture(), EngineRequest())
     return caught.value.reason
 
@@ -103,13 +104,41 @@ def test_the_model_is_the_first_listed_that_may_see(server: FakeOpenAI) -> None:
     assert engine_at(server).find_model().name == "qwen3-vl-4b"
     assert engine_at(server, openai_model="not-listed").find_model().name == "not-listed"
     server.dialect = replace(DIALECTS[0], capabilities=("completion",))
-    assert "lists no model that sees" in refused(server)
+    assert "lists no model that sees" in refused(server, EngineMisconfigured)
     server.models = []
-    assert "OPENAI_MODEL" in refused(server)
+    assert "OPENAI_MODEL" in refused(server, EngineMisconfigured)
 
 
-def test_an_unknown_model_is_refused_with_what_to_do(server: FakeOpenAI) -> None:
-    assert "Set OPENAI_MODEL to a model that the server has; nope is none." in refused(server, openai_model="nope")
+def test_an_unknown_model_is_a_wrong_setting_told_with_what_to_do(server: FakeOpenAI) -> None:
+    told = refused(server, EngineMisconfigured, openai_model="nope")
+    assert "Set OPENAI_MODEL to a model that the server has; nope is none." in told
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_model_that_vanished_and_was_not_named_is_looked_for_again(server: FakeOpenAI, status: int) -> None:
+    engine = engine_at(server)
+    engine.health()
+    server.chat = lambda body: wrapped(status, "The model `qwen3-vl-4b` does not exist")
+    with pytest.raises(EngineUnavailable, match="does not exist"):
+        engine.describe(probe_picture(), EngineRequest())
+    server.models = ["another-vl"]
+    server.chat = lambda body: server.completion(TEXT)
+    assert engine.describe(probe_picture(), EngineRequest()).model == "another-vl"
+
+
+def test_an_address_without_its_end_is_a_wrong_setting(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/models").respond_with_json({"detail": "Not Found"}, 404)
+    httpserver.expect_request("/chat/completions").respond_with_json({"detail": "Not Found"}, 404)
+    for model in ("", "any"):
+        engine = OpenAIEngine(EngineConfig(openai_url=httpserver.url_for("/"), openai_model=model))
+        with pytest.raises(EngineMisconfigured, match="usually ends with /v1"):
+            engine.health()
+
+
+def test_the_pictures_stand_before_the_text(server: FakeOpenAI) -> None:
+    engine_at(server).health()
+    [message] = server.asked[0]["messages"]
+    assert [part["type"] for part in message["content"]] == ["image_url", "text"]
 
 
 def test_a_server_that_cannot_list_its_models_is_told_from_one_that_is_down(httpserver: HTTPServer) -> None:
@@ -120,9 +149,9 @@ def test_a_server_that_cannot_list_its_models_is_told_from_one_that_is_down(http
         engine.health()
 
 
-def test_something_else_at_the_address_is_refused(httpserver: HTTPServer) -> None:
+def test_something_else_at_the_address_is_a_wrong_setting(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/v1/models").respond_with_json({"hello": "world"})
-    with pytest.raises(EngineRefused, match="Check OPENAI_BASE_URL, which usually ends with /v1"):
+    with pytest.raises(EngineMisconfigured, match="Check OPENAI_BASE_URL, which usually ends with /v1"):
         OpenAIEngine(EngineConfig(openai_url=httpserver.url_for("/v1"))).health()
 
 
@@ -138,11 +167,11 @@ def test_no_address_is_for_a_person_to_set() -> None:
         "qwen3 is not a multimodal model",
     ],
 )
-def test_a_model_that_cannot_see_is_refused_although_the_server_calls_it_its_own_failure(
+def test_a_model_that_cannot_see_is_a_wrong_setting_although_the_server_calls_it_its_own_failure(
     server: FakeOpenAI, said: str
 ) -> None:
     server.chat = lambda body: wrapped(500, said)
-    assert "cannot see pictures: serve one that can" in refused(server)
+    assert "cannot see pictures: serve one that can" in refused(server, EngineMisconfigured)
 
 
 @pytest.mark.parametrize(

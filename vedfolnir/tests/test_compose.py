@@ -77,7 +77,9 @@ def test_whoever_is_waited_for_exists_and_can_say_when_it_is_ready(name: str) ->
 
 def is_secret(name: str) -> bool:
     """Whether it must have a value and may have no default: addresses of engines are public, one key is optional."""
-    return bool(SECRET.search(name)) and name not in {"OLLAMA_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY"}
+    return bool(SECRET.search(name)) and name not in {
+        *("OLLAMA_URL", "OPENAI_BASE_URL", "OPENAI_API_KEY", "TORCH_INDEX_URL")
+    }
 
 
 def test_no_secret_has_a_default_value() -> None:

@@ -4,8 +4,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from processing.engine_trouble import trouble
 from processing.models import CaptionGenerationTask
 from processing.task_commands import add_connection, named_connection
+from vedfolnir.lib.text import clean_line
 
 
 class Command(BaseCommand):
@@ -31,6 +33,10 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{row['id']}  {row['status']:<9}  {row['progress_percent']:>3} %  "
                 f"{row['connection']}  {row['error'] or row['step'] or ''}".rstrip()
+            )
+        if found := trouble():
+            self.stdout.write(
+                f"{found.engine} did not work at {found.tried_at:%H:%M:%S} UTC: {clean_line(found.reason)}"
             )
         if not rows:
             self.stdout.write("No tasks." if options["all"] else "Nothing is under way; --all shows what has ended.")
