@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from captions.models import Image, PromptTemplate, StyleGuide
 from platforms.wanted import may_touch
+from processing import engine_slots, leases
+from processing.engine_breaker import where
 from processing.engine_names import AUTO, parse_chain
 from processing.engines import Engine, EngineAnswer, EngineError, build_engine
 from processing.engines.base import Examination
@@ -49,7 +51,10 @@ def pictures(user: User, numbers: Sequence[int]) -> list[Image]:
 
 
 def preview(template: PromptTemplate, image: Image) -> Preview:
-    """What the engine writes about the picture with this prompt, in a minute at most. Raises PreviewRefused."""
+    """What the engine writes about the picture with this prompt, in a minute at most.
+
+    It takes a place at the engine, as workers do. Raises PreviewRefused.
+    """
     connection = image.platform_connection
     if connection is not None and not may_touch(connection, image.post.traits):
         raise PreviewRefused(_("The owner of the account leaves this post out: no engine sees its pictures."))
@@ -58,7 +63,12 @@ def preview(template: PromptTemplate, image: Image) -> Preview:
     known = Examination(kind=image.image_category or "", visible_text=image.visible_text)
     request = replace(base_request(image, known, guide), template=template_of(template), instruction="", previous="")
     try:
-        answer = engine.describe(prepare(_stored(image)), request)
+        prepared = prepare(_stored(image))
+        with engine_slots.place(where(engine.name), leases.call_lease()):
+            answer = engine.describe(prepared, request)
+    except engine_slots.NoPlace:
+        busy = _("All places at %(engine)s are taken by pictures that are being described. Try again in a moment.")
+        raise PreviewRefused(busy % {"engine": engine.name}) from None
     except (EngineError, PictureRefused, PreparationUnavailable) as error:
         raise PreviewRefused(str(error)) from error
     return _shown(answer)

@@ -19,6 +19,9 @@ _SCHEMA_REFUSED = re.compile(r"response_format|json_schema|json_object|input sho
 _NO_SUCH_MODEL = re.compile(
     r"model\b.*(?:not found|does ?n[o']t exist|not exist|unknown|no such|not available)|server is pinned to", re.DOTALL
 )
+# llama-server (seen with build 1-0c1e570, status 500), where a question and an earlier one part right behind a picture,
+# as one about the first of several frames does.
+_CACHE_FAILS = "chunk not found"
 _BLIND = re.compile(
     r"image input is not supported|(?:not|n't) support (?:image|vision|multimodal)|not a multimodal|mmproj"
 )
@@ -43,12 +46,13 @@ class Dialect:
     temperature: bool = True
     logprobs: bool = True
     structure: Structure = Structure.SCHEMA
+    cache: bool = True  # False: llama-server is told to leave its cache of prompts alone
 
     def body(self, model: str, question: Question) -> dict[str, Any]:
         """The body of POST /chat/completions.
 
-        The pictures stand before the text: llama-server's cache of prompts fails ("Chunk not found", status 500) on a
-        question that it knows and that ends right behind a picture.
+        The pictures stand before the text: servers that keep the beginnings of prompts (vLLM, llama-server) then read
+        a picture once for all questions about it.
         """
         content: list[dict[str, Any]] = [
             {"type": "image_url", "image_url": {"url": _data_uri(picture)}} for picture in question.pictures
@@ -64,6 +68,8 @@ class Dialect:
             body["temperature"] = question.temperature
         if self.logprobs:
             body["logprobs"] = True
+        if not self.cache:
+            body["cache_prompt"] = False
         if question.schema and self.structure is not Structure.NONE:
             body["response_format"] = self._response_format(question.schema)
         return body
@@ -77,6 +83,8 @@ class Dialect:
             return replace(self, logprobs=False)
         if self.temperature and "temperature" in said:
             return replace(self, temperature=False)
+        if self.cache and _CACHE_FAILS in said:
+            return replace(self, cache=False)
         if question.schema and self.structure in _NEXT and _SCHEMA_REFUSED.search(said):
             return replace(self, structure=_NEXT[self.structure])
         return None

@@ -65,24 +65,11 @@ def llama_serving(folder: Path) -> Iterator[ModelServer]:
         words = llama_server.command()
     except llama_server.LlamaMissing as error:
         pytest.skip(str(error))
-    # Its cache of prompts fails ("Chunk not found") on a question that it knows and that ends right behind a picture.
     language, eyes = write_gguf(tiny_model(), folder)
     port = services.free_port()
     command = [
         *(*words, "--model", str(language), "--mmproj", str(eyes), "--alias", "tiny", "--jinja"),
-        *(
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--parallel",
-            "4",
-            "--ctx-size",
-            "8192",
-            "--threads",
-            "1",
-            "--no-cache-prompt",
-        ),
+        *("--host", "127.0.0.1", "--port", str(port), "--parallel", "4", "--ctx-size", "8192", "--threads", "1"),
     ]
     log = folder / "llama-server.log"
     with running(command, {}, log) as process:

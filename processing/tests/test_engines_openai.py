@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
+from werkzeug import Response
 
 from processing.engines import EngineConfig, EngineMisconfigured, EngineRefused, EngineRequest, EngineUnavailable
 from processing.engines.base import EngineError
@@ -133,6 +134,19 @@ def test_an_address_without_its_end_is_a_wrong_setting(httpserver: HTTPServer) -
         engine = OpenAIEngine(EngineConfig(openai_url=httpserver.url_for("/"), openai_model=model))
         with pytest.raises(EngineMisconfigured, match="usually ends with /v1"):
             engine.health()
+
+
+def test_a_cache_of_prompts_that_fails_is_left_out_from_then_on(server: FakeOpenAI) -> None:
+    def cached(body: dict[str, Any]) -> Response:
+        if body.get("cache_prompt") is False:
+            return server.completion(TEXT)
+        return wrapped(500, "got exception: Chunk not found")
+
+    server.chat = cached
+    engine = engine_at(server)
+    for _again in range(2):
+        assert engine.describe(probe_picture(), EngineRequest()).text == TEXT
+    assert [body.get("cache_prompt") for body in server.asked] == [None, False, False]
 
 
 def test_the_pictures_stand_before_the_text(server: FakeOpenAI) -> None:

@@ -1,6 +1,7 @@
 """Prompts in the admin: versions, words that are refused, and trying one on pictures."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from accounts.roles import Role
 from accounts.tests.people import make_user
 from captions.models import CaptionVersion, Image, PromptTemplate
 from captions.tests.rows import make_connection, make_image, make_post
+from processing import engine_slots
 from processing.tests.pictures import card, encoded
 
 pytestmark = pytest.mark.django_db
@@ -169,6 +171,18 @@ class TestTrying:
         page = client.post(preview_url(prompt), {"images": str(picture.pk), "try": str(picture.pk)})
         assert page.status_code == 200
         assert "errornote" in page.content.decode()
+
+    def test_a_try_takes_a_place_at_the_engine_and_says_so_when_none_is_free(
+        self, client: Client, model: FakeModel, settings: Settings
+    ) -> None:
+        settings.ENGINE_PLACES = {"ollama": 1}
+        prompt, picture = make_prompt(), make_picture()
+        form = {"images": str(picture.pk), "try": str(picture.pk)}
+        with engine_slots.place("ollama", timedelta(minutes=10)):
+            assert "All places at ollama are taken" in client.post(preview_url(prompt), form).content.decode()
+        assert model.asked == []
+        assert "A card that says hello." in client.post(preview_url(prompt), form).content.decode()
+        assert not engine_slots.is_full("ollama")
 
     def test_without_an_engine_that_can_be_asked_it_says_what_to_do(self, client: Client) -> None:
         prompt, picture = make_prompt(), make_picture()
