@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from PIL import Image, ImageDraw
 
 import platforms.sandbox
 from captions.kinds import Kind
-from processing.engines.base import Examination
+from platforms.sandbox import drawings
+from processing.engines.base import EngineRequest, Examination
+from processing.engines.basic import BasicEngine
 from processing.examining import examine
 from processing.preparation import prepare
 from processing.tests.kind_pictures import KINDS, divider, font, run, scene
@@ -17,6 +20,25 @@ from vedfolnir.tests.figures import tell
 
 ASSETS = Path(platforms.sandbox.__file__).parent / "assets"
 PHOTOGRAPHS = sorted(path.name for path in ASSETS.glob("*.jpg"))
+
+# What a newcomer sees first. The rules take a drawing that stands alone for a symbol, and tell no page from a card.
+SANDBOX = {
+    drawings.visitors_chart: {Kind.CHART},
+    drawings.programme_card: {Kind.TEXT},
+    drawings.menu_card: {Kind.TEXT},
+    drawings.logo: {Kind.LOGO, Kind.DRAWING},
+    drawings.weather_screenshot: {Kind.SCREENSHOT},
+    drawings.rota_screenshot: {Kind.SCREENSHOT},
+    drawings.invoice_scan: {Kind.DOCUMENT, Kind.TEXT},
+    drawings.telescope_drawing: {Kind.DRAWING, Kind.LOGO},
+    drawings.moon_animation: {Kind.DRAWING},
+    drawings.cmyk_poster: {Kind.TEXT},
+    drawings.code_pattern: {Kind.DRAWING},
+    drawings.meme: {Kind.MEME},
+    drawings.watercolour: {Kind.DRAWING},
+    drawings.turned_photograph: {Kind.PHOTO},
+    drawings.hilltop: {Kind.DRAWING},
+}
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +62,28 @@ def test_pictures_of_every_kind_are_told_apart(request: pytest.FixtureRequest) -
         table.append(f"  {kind.value:<11}" + ", ".join(f"{said} {count}" for said, count in taken.most_common()))
     tell(request, *table)
     assert [pair for pair in judged if pair[0] != pair[1]] == []
+
+
+@pytest.mark.parametrize("draw", SANDBOX, ids=lambda draw: draw.__name__)
+def test_the_sandboxs_own_pictures_are_taken_for_what_they_are(draw: Callable[[], bytes]) -> None:
+    examined = examine(prepare(draw()))
+    assert examined.kind in SANDBOX[draw]
+    assert not examined.proposed_decorative
+
+
+def test_of_a_chart_the_title_and_the_legend_are_quoted_and_no_ticks() -> None:
+    answer = BasicEngine().describe(prepare(drawings.visitors_chart()), EngineRequest())
+    quoted = "“Visitors per weekday”, “October”, “November”, “Mon”, “Tue”, “Wed”, “Thu”, “Fri”, “Sat”, “Sun”"
+    assert answer.text == f"What looks like a chart or diagram. Text reads: {quoted}."
+    assert "200" in answer.visible_text
+
+
+def test_a_code_that_says_nothing_is_no_text() -> None:
+    picture = prepare(drawings.code_pattern())
+    examined = examine(picture)
+    assert (examined.visible_text, examined.unreadable, examined.codes) == ("", (), ())
+    text = BasicEngine().describe(picture, EngineRequest(examined=examined)).text
+    assert text.endswith("It has the form of a QR code, but could not be read as one.")
 
 
 def test_nothing_is_found_on_the_sample_photographs_that_is_not_there() -> None:

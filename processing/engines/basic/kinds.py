@@ -15,12 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from captions.kinds import Kind as Category
-from processing.engines.basic.layout import Line, is_number
+from processing.engines.basic.layout import Line, axis, is_number
 from processing.engines.basic.ocr import Reading
-from processing.engines.basic.shapes import is_gradient, is_one_line, is_one_mark, joined_boxes, panels
+from processing.engines.basic.shapes import are_outlined, is_gradient, is_one_line, is_one_mark, joined_boxes, panels
 
 _BLOCK = 4  # pixels on a side of the squares whose evenness is looked at
 _PERCENT = re.compile(r"\d\s?%")
+_CLOCK = re.compile(r"\d{1,2}[:.]\d{2}")
+_FRAME = 0.04  # of a side: what runs along the edge within it frames the picture
 _MOST_LABELS = 40  # lines of text in a diagram
 _LIGHT = frozenset({"white", "light grey", "beige"})
 
@@ -73,7 +75,7 @@ class Look:
     rest_even: float  # even squares among those that do not show the commonest colour
     commonest: float  # share of the commonest exact colour
     edges: float
-    straight_lines: int  # long ones, upright or level
+    straight_lines: int  # long ones, upright or level, other than a frame around the picture
     is_grey: bool  # no colour but black, white and what lies between
 
 
@@ -98,21 +100,28 @@ def look_at(rgb: npt.NDArray[np.uint8]) -> Look:
     )
 
 
-def kind_of(rgb: npt.NDArray[np.uint8], look: Look, reading: Reading, colours: list[tuple[str, float]]) -> Kind:
-    """Judge a picture by what was measured, the text read and the named colours."""
+def kind_of(
+    rgb: npt.NDArray[np.uint8],
+    look: Look,
+    reading: Reading,
+    colours: list[tuple[str, float]],
+    *,
+    has_code: bool = False,
+) -> Kind:
+    """Judge a picture by what was measured, the text read, the named colours and whether a QR or bar code is in it."""
     size = (rgb.shape[1], rgb.shape[0])
     lines, cover = reading.lines, _cover(reading.lines, size)
     drawn = _is_drawn(look)
     if not lines:
         if drawn and _cover(reading.unreadable, size) >= 0.02:
             return Kind.TEXT
-        return kind_without_text(rgb, look, untouched=not reading.unreadable)
+        return kind_without_text(rgb, look, untouched=not (reading.unreadable or has_code), has_code=has_code)
     made = _made_of_shapes(rgb, look, lines, cover) if drawn else None
     if made:
         return made
     if _is_page(lines, cover, colours) and (look.straight_lines < 4 or cover >= 0.4):
         return Kind.DOCUMENT
-    if not drawn and look.nearly_even < 0.85 and _is_meme(lines, size):
+    if not drawn and _is_meme(lines, size) and (look.nearly_even < 0.85 or are_outlined(rgb, lines)):
         return Kind.MEME
     return _kind_with_text(look, lines, cover, size)
 
@@ -127,7 +136,7 @@ def _made_of_shapes(rgb: npt.NDArray[np.uint8], look: Look, lines: list[Line], c
 
 
 def _kind_with_text(look: Look, lines: list[Line], cover: float, size: tuple[int, int]) -> Kind:
-    framed = len(lines) >= 2 and look.straight_lines >= 4
+    framed = len(lines) >= 2 and (look.straight_lines >= 4 or _has_status_bar(lines, size))
     if _is_drawn(look) and (framed or (len(lines) >= 6 and _columns(lines, size[0]) >= 3)):
         return Kind.SCREENSHOT
     if _is_drawn(look) or (cover >= 0.03 and look.nearly_even >= 0.85) or cover >= 0.5:
@@ -135,14 +144,14 @@ def _kind_with_text(look: Look, lines: list[Line], cover: float, size: tuple[int
     return Kind.PHOTO
 
 
-def kind_without_text(rgb: npt.NDArray[np.uint8], look: Look, *, untouched: bool) -> Kind:
-    """Judge a picture in which nothing can be read; `untouched` if nothing in it even looks like text."""
+def kind_without_text(rgb: npt.NDArray[np.uint8], look: Look, *, untouched: bool, has_code: bool = False) -> Kind:
+    """Judge a picture in which nothing can be read; `untouched` if nothing in it even looks like text or a code."""
     if untouched and look.even >= 0.995 and look.commonest >= 0.98:
         return Kind.BLANK
     if untouched and look.commonest >= 0.5 and is_one_line(rgb):
         return Kind.DIVIDER
     if _is_drawn(look) and (look.rest_even >= 0.2 or look.commonest >= 0.8):
-        return Kind.LOGO if look.commonest >= 0.3 and is_one_mark(rgb) else Kind.GRAPHIC
+        return Kind.LOGO if look.commonest >= 0.3 and not has_code and is_one_mark(rgb) else Kind.GRAPHIC
     if untouched and look.edges <= 0.0005 and is_gradient(rgb):
         return Kind.GRADIENT
     if look.edges <= 0.003 and look.nearly_even >= 0.9:
@@ -152,6 +161,12 @@ def kind_without_text(rgb: npt.NDArray[np.uint8], look: Look, *, untouched: bool
 
 def _is_drawn(look: Look) -> bool:
     return look.even >= 0.3 and look.commonest >= 0.2
+
+
+def _has_status_bar(lines: list[Line], size: tuple[int, int]) -> bool:
+    """Whether the time of day stands at the very top of something upright, as on a telephone."""
+    width, height = size
+    return height > width and any(line.bottom < 0.06 * height and _CLOCK.fullmatch(line.text) for line in lines)
 
 
 def _is_meme(lines: list[Line], size: tuple[int, int]) -> bool:
@@ -177,11 +192,12 @@ def _cover(lines: list[Line], size: tuple[int, int]) -> float:
 
 
 def _is_chart(look: Look, lines: list[Line], cover: float) -> bool:
-    """Few words, many of them numbers, along straight lines; or several percentages."""
+    """Few words along straight lines, many of them numbers or some the ticks of an axis; or several percentages."""
     percentages = sum(bool(_PERCENT.search(line.text)) for line in lines)
     numbers = sum(is_number(line.text) or bool(_PERCENT.search(line.text)) for line in lines)
     few_words = 4 <= len(lines) <= 45 and cover < 0.1
-    return few_words and numbers >= 3 and numbers >= 0.4 * len(lines) and (look.straight_lines >= 2 or percentages >= 3)
+    enough = numbers >= 3 and (numbers >= 0.4 * len(lines) or bool(axis(lines)))
+    return few_words and enough and (look.straight_lines >= 2 or percentages >= 3)
 
 
 def _is_page(lines: list[Line], cover: float, colours: list[tuple[str, float]]) -> bool:
@@ -194,8 +210,8 @@ def _is_page(lines: list[Line], cover: float, colours: list[tuple[str, float]]) 
 
 
 def _columns(lines: list[Line], width: int) -> int:
-    """How many clearly different left edges the lines have."""
-    lefts = sorted(line.left for line in lines)
+    """How many clearly different left edges the lines have, headings in the middle left out."""
+    lefts = sorted(line.left for line in lines if abs(line.left + line.right - width) > 0.04 * width)
     return 1 + sum(right - left > 0.05 * width for left, right in pairwise(lefts))
 
 
@@ -213,5 +229,8 @@ def _straight_lines(edges: npt.NDArray[np.uint8]) -> int:
     found = cv2.HoughLinesP(edges, 1, np.pi / 180, 80, minLineLength=shortest, maxLineGap=3)
     if found is None:
         return 0
-    across, along = np.abs(found.reshape(-1, 4)[:, :2] - found.reshape(-1, 4)[:, 2:]).T
-    return int(((across < 3) | (along < 3)).sum())
+    ends = found.reshape(-1, 2, 2)  # of each line, its two ends as x and y
+    size = np.array([edges.shape[1], edges.shape[0]])
+    level = np.abs(ends[:, 0] - ends[:, 1]) < 3  # in x: it stands upright
+    at_edge = ((ends < _FRAME * size) | (ends > (1 - _FRAME) * size)).all(axis=1)
+    return int((level & ~at_edge).any(axis=1).sum())

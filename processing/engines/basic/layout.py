@@ -2,9 +2,15 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _VALUE_LENGTH = 6  # of "1,204" or "40%": a bare figure above or below words is a value, not the next line
+_LEAST_TICKS = 3  # on an axis
+_UNEVEN = 1.25  # times as far apart: no longer even
+_PLAIN = re.compile(r"-?\d+(?:[.,]\d+)?")
+_THOUSANDS = re.compile(r"-?\d{1,3}(?:[,.\s]\d{3})+")
 _NUMBER = re.compile(r"[\d.,:%+()/\s\u2212-]*\d[\d.,:%+()/\s\u2212-]*")
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})  # classes of Unicode's rules for writing directions
 
@@ -63,6 +69,71 @@ def _along(row: list[list[Line]]) -> list[list[Line]]:
 def is_number(text: str) -> bool:
     """Whether a line holds figures and nothing else: a value, an axis tick, a date."""
     return bool(_NUMBER.fullmatch(text))
+
+
+def axis(lines: Sequence[Line]) -> list[Line]:
+    """The ticks of an upright axis, from the top: three numbers or more below each other that fall evenly.
+
+    Numbered lines and calendars rise downwards, prices do not change evenly.
+    """
+    numbers = sorted((line for line in lines if _value(line.text) is not None), key=lambda line: line.top)
+    for edge in (_right, _left, _middle):
+        for first in numbers:
+            column = [line for line in numbers if abs(edge(line) - edge(first)) < first.height / 2]
+            if len(column) >= _LEAST_TICKS and _fall_evenly(column):
+                return column
+    return []
+
+
+def label_rows(lines: Sequence[Line]) -> list[list[Line]]:
+    """Rows of three lines or more at the same height and evenly apart, as the labels below the bars of a chart."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=_left):
+        row = next((row for row in rows if abs(row[0].bottom - line.bottom) < row[0].height / 2), None)
+        if row is None:
+            rows.append([line])
+        else:
+            row.append(line)
+    return [row for row in rows if len(row) >= _LEAST_TICKS and _are_even([_middle(line) for line in row])]
+
+
+def _left(line: Line) -> float:
+    return line.left
+
+
+def _right(line: Line) -> float:
+    return line.right
+
+
+def _middle(line: Line) -> float:
+    return (line.left + line.right) / 2
+
+
+def _fall_evenly(column: Sequence[Line]) -> bool:
+    """Whether the values fall downwards, each by as much as the place says; a tick that was not read leaves a gap."""
+    values = [_value(line.text) or 0.0 for line in column]
+    places = [(line.top + line.bottom) / 2 for line in column]
+    falls = [(one - other) / max(1.0, low - high) for one, other, high, low in _pairs(values, places)]
+    return min(falls) > 0 and max(falls) < min(falls) * _UNEVEN
+
+
+def _are_even(places: Sequence[float]) -> bool:
+    gaps = [after - before for before, after in pairwise(places)]
+    return min(gaps) > 0 and max(gaps) < min(gaps) * _UNEVEN
+
+
+def _pairs(values: Sequence[float], places: Sequence[float]) -> Iterator[tuple[float, float, float, float]]:
+    """Each value with the next, and their places."""
+    for (one, other), (high, low) in zip(pairwise(values), pairwise(places), strict=True):
+        yield one, other, high, low
+
+
+def _value(text: str) -> float | None:
+    """The number that a line consists of, "1,500" and "0,5" too; None if it is none."""
+    plain = text.replace("\u2212", "-").removesuffix("%").strip()
+    if _THOUSANDS.fullmatch(plain):
+        plain = re.sub(r"[,.\s]", "", plain)
+    return float(plain.replace(",", ".")) if _PLAIN.fullmatch(plain) else None
 
 
 def _continues(above: Line, below: Line) -> bool:

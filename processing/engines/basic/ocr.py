@@ -7,6 +7,7 @@ script and read Latin, Japanese and Chinese; what is left goes to `scripts`.
 import re
 import threading
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from processing.engines.basic.codes import Area
 from processing.engines.basic.layout import Line
 from processing.engines.basic.scripts import Unread, read_other_scripts
 from vedfolnir.lib.text import clean_alt_text
@@ -52,12 +54,13 @@ class Reading:
     scripts: tuple[str, ...] = ()  # "unknown" for what cannot be named; empty only if `unreadable` is
 
 
-def read(rgb: npt.NDArray[np.uint8]) -> Reading:
+def read(rgb: npt.NDArray[np.uint8], codes: Sequence[Area] = ()) -> Reading:
     """Read a height x width x 3 picture. Without a single real word nothing counts as text.
 
-    Loads the models at the first call of the process (about a second).
+    What seems to be text within one of `codes` is a part of that code and none. Loads the models at the first call of
+    the process (about a second).
     """
-    found = _Reader.shared().read(rgb)
+    found = [each for each in _Reader.shared().read(rgb) if not any(_is_within(each.line, area) for area in codes)]
     quotable = [each for each in found if each.score >= MIN_SCORE and _quotable(each.line, rgb)]
     if not any(_IDEOGRAPHS.search(each.line.text) for each in quotable):  # one alone is an icon: a bell, a battery
         quotable = [each for each in quotable if not _IDEOGRAPH.search(each.line.text)]
@@ -67,6 +70,11 @@ def read(rgb: npt.NDArray[np.uint8]) -> Reading:
     other = read_other_scripts(rgb, [_unread(each, rgb) for each in missed])
     lines = [each.line for each in quotable] if has_words else []
     return Reading([*lines, *other.lines], other.unreadable, other.scripts)
+
+
+def _is_within(line: Line, area: Area) -> bool:
+    across, down = (line.left + line.right) / 2, (line.top + line.bottom) / 2
+    return area[0] < across < area[2] and area[1] < down < area[3]
 
 
 def _quotable(line: Line, rgb: npt.NDArray[np.uint8]) -> bool:

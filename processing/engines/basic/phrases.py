@@ -28,6 +28,7 @@ class Phrases:
     qr_link: str
     qr_text: str
     qr: str
+    qr_spoilt: str
     barcode_text: str
     barcode: str
     frames: str
@@ -84,6 +85,7 @@ _ENGLISH = Phrases(
     qr_link="Contains a QR code linking to {content}.",
     qr_text="Contains a QR code that says {content}.",
     qr="Contains a QR code.",
+    qr_spoilt="It has the form of a QR code, but could not be read as one.",
     barcode_text="Contains a barcode that says {content}.",
     barcode="Contains a barcode.",
     frames="It is an animation with {count} frames; this is about the first one.",
@@ -146,6 +148,7 @@ _GERMAN = Phrases(
     qr_link="Enthält einen QR-Code mit dem Link {content}.",
     qr_text="Enthält einen QR-Code mit dem Text {content}.",
     qr="Enthält einen QR-Code.",
+    qr_spoilt="Die Form gleicht einem QR-Code, der sich aber nicht lesen ließ.",
     barcode_text="Enthält einen Strichcode mit dem Inhalt {content}.",
     barcode="Enthält einen Strichcode.",
     frames="Es ist eine Animation mit {count} Einzelbildern; beschrieben ist das erste.",
@@ -208,6 +211,7 @@ _FRENCH = Phrases(
     qr_link="Contient un code QR menant à {content}.",
     qr_text="Contient un code QR avec le texte {content}.",
     qr="Contient un code QR.",
+    qr_spoilt="La forme est celle d’un code QR, mais il n’a pas pu être lu.",
     barcode_text="Contient un code-barres avec le contenu {content}.",
     barcode="Contient un code-barres.",
     frames="C’est une animation de {count} images ; ceci décrit la première.",

@@ -75,12 +75,19 @@ def _first_tries(rgb: npt.NDArray[np.uint8], unread: Sequence[Unread]) -> dict[i
     """For each line that a pack makes something of: the pack that is surest, and its reading."""
     tries: dict[int, tuple[str, list[ReadLine]]] = {}
     pictures = [cut_line(rgb, each.corners, _HEIGHTS[0]) for each in unread]
-    for pack in packs() if pictures else ():
-        for number, reading in enumerate(read_lines(pictures, pack)):
+    for pack in packs():
+        left = [number for number in range(len(pictures)) if not _is_settled(tries.get(number), PACKS[pack])]
+        readings = read_lines([pictures[number] for number in left], pack) if left else []
+        for number, reading in zip(left, readings, strict=True):
             surest = tries[number][1][0].confidence if number in tries else _HOPELESS
             if reading.confidence > surest and _can_be_quoted(reading, PACKS[pack]):
                 tries[number] = (pack, [reading])
     return tries
+
+
+def _is_settled(tried: tuple[str, list[ReadLine]] | None, script: str) -> bool:
+    """Whether a line was read so clearly in another script that no pack of this one needs to try it."""
+    return tried is not None and PACKS[tried[0]] != script and _is_clear(tried[1])
 
 
 def _is_clear(readings: Sequence[ReadLine]) -> bool:

@@ -10,11 +10,11 @@ from PIL import Image
 
 from captions.kinds import Kind as Category
 from processing.engines.base import EngineRefused, Examination
-from processing.engines.basic.codes import Code, read_codes
+from processing.engines.basic.codes import Code, find_codes, read_codes
 from processing.engines.basic.colours import colour_shares
 from processing.engines.basic.faces import count_faces
 from processing.engines.basic.kinds import Kind, Look, kind_of, kind_without_text, look_at
-from processing.engines.basic.layout import blocks
+from processing.engines.basic.layout import Line, axis, blocks, label_rows
 from processing.engines.basic.ocr import read
 from processing.preparation import PreparedImage
 
@@ -59,39 +59,50 @@ def recall(image: PreparedImage, examined: Examination) -> Seen:
     rgb = _pixels(image.jpeg)
     try:
         look = look_at(rgb)
+        codes = read_codes(rgb)
         return Seen(
-            kind=_kind_again(rgb, look, examined),
+            kind=_kind_again(rgb, look, examined, has_code=bool(codes)),
             is_grey=look.is_grey,
             colours=list(examined.colours),
             faces=examined.faces,
             paragraphs=examined.visible_text.splitlines(),
             unreadable=examined.unreadable,
-            codes=read_codes(rgb),
+            codes=codes,
         )
     except cv2.error as error:
         raise EngineRefused("The basic engine cannot work on a picture of this shape.") from error
 
 
 def _see(rgb: npt.NDArray[np.uint8]) -> Seen:
-    reading = read(rgb)
+    codes = find_codes(rgb)
+    reading = read(rgb, [area for _code, area in codes])
     shares = colour_shares(rgb)
     look = look_at(rgb)
-    kind = kind_of(rgb, look, reading, shares)
+    kind = kind_of(rgb, look, reading, shares, has_code=bool(codes))
     return Seen(
         kind=kind,
         is_grey=look.is_grey,
         colours=[name for name, share in shares[:2] if share >= _LEAST_SHARE],
         faces=count_faces(rgb) if kind in {Kind.PHOTO, Kind.MEME} else 0,  # elsewhere faces are found that are none
-        paragraphs=[" ".join(line.text for line in block) for block in blocks(reading.lines)],
+        paragraphs=[" ".join(line.text for line in block) for block in _blocks(reading.lines, kind)],
         unreadable=reading.scripts,
-        codes=read_codes(rgb),
+        codes=list(dict.fromkeys(code for code, _area in codes)),
     )
 
 
-def _kind_again(rgb: npt.NDArray[np.uint8], look: Look, examined: Examination) -> Kind:
+def _blocks(lines: list[Line], kind: Kind) -> list[list[Line]]:
+    """In reading order; of a chart the title and the legend first, then each of what stands along its axes."""
+    if kind is not Kind.CHART:
+        return blocks(lines)
+    along = [line for row in (*label_rows(lines), axis(lines)) for line in row]
+    return [*blocks([line for line in lines if line not in along]), *([line] for line in along)]
+
+
+def _kind_again(rgb: npt.NDArray[np.uint8], look: Look, examined: Examination, *, has_code: bool) -> Kind:
     """The finer kind: several of them share a category only where there is no text."""
     if examined.kind in {Category.PHOTO, Category.OTHER, Category.DRAWING, Category.DECORATIVE}:
-        kind = kind_without_text(rgb, look, untouched=not (examined.visible_text or examined.unreadable))
+        untouched = not (examined.visible_text or examined.unreadable or has_code)
+        kind = kind_without_text(rgb, look, untouched=untouched, has_code=has_code)
         if kind.category == examined.kind:
             return kind
     same = (kind for kind in Kind if kind.category == examined.kind)

@@ -13,6 +13,8 @@ from processing.engines.basic.layout import Line
 
 _INK = 40  # of 255: how far a pixel is from the paper, in one channel at least
 _DARK = 110  # grey, of a panel's frame
+_LIGHT_INK, _DARK_INK = 235, 40  # grey, of letters that stand out on anything
+_LEAST_INK = 0.1  # of a line's box, for each of the two
 _OUTLINE = 6  # pixels around the inside of a box that are its outline
 _TOUCH = 8  # pixels from the inside of a box at which a stroke still ends at it
 _THICK = 11  # pixels: whatever is thinner is a stroke and no filled box
@@ -77,6 +79,20 @@ def is_one_line(rgb: npt.NDArray[np.uint8]) -> bool:
     _left, _top, across, down = cv2.boundingRect(ink)
     filled = int((ink > 0).sum()) / (across * down)
     return across > 12 * down and across > ink.shape[1] * 0.4 and filled > 0.5 and down < max(12, ink.shape[0] * 0.2)
+
+
+def are_outlined(rgb: npt.NDArray[np.uint8], lines: Sequence[Line]) -> bool:
+    """Whether most lines of text are light letters with a dark edge, on a ground that is neither."""
+    grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    outlined = 0
+    for line in lines:
+        rows = slice(max(0, int(line.top)), int(line.bottom) + 1)
+        box = grey[rows, max(0, int(line.left)) : int(line.right) + 1]
+        edges = np.concatenate([box[0], box[-1]])
+        light, dark = (box > _LIGHT_INK).mean(), (box < _DARK_INK).mean()
+        ground = ((edges <= _LIGHT_INK) & (edges >= _DARK_INK)).mean()
+        outlined += bool(min(light, dark) > _LEAST_INK and ground > 0.5)
+    return 2 * outlined > len(lines)
 
 
 def is_gradient(rgb: npt.NDArray[np.uint8]) -> bool:

@@ -107,6 +107,8 @@ def _extras(findings: Findings, phrases: Phrases) -> list[str]:
 
 def _say_code(code: Code, phrases: Phrases) -> str:
     before, after = phrases.quotes
+    if code.is_spoilt:
+        return phrases.qr_spoilt
     if code.is_qr and 0 < len(code.link) <= _LONGEST_LINK:
         return phrases.qr_link.format(content=code.link)
     if code.text:
