@@ -129,7 +129,7 @@ class ReviewPage:
                 _fresh(self.typed.text, self.typed.findings or actions.findings_for(self.image, self.typed.text))
             )
         shown = self.chosen or latest
-        if shown is not None and shown.findings and shown.text == self._text():
+        if shown is not None and shown.score is not None and shown.text == self._text():
             return list(_stored(shown))
         text = self._text()
         return list(_fresh(text, actions.findings_for(self.image, text))) if text else []

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from captions.checks import Around
 from captions.drafts import Draft
 from captions.judging import Judgement, around_image, judge, judge_parts
+from captions.memory import ENGINE as MEMORY
 from captions.memory import Recalled
 from captions.models import Image
 from processing.asking import Asked
@@ -18,7 +19,6 @@ from processing.engines.base import Examination
 
 BETWEEN = "\n\n"  # the texts of two languages
 WRONG_LANGUAGE = "wrong-language"
-MEMORY = "memory"  # the engine of a draft that the account itself approved before
 
 
 @dataclass(frozen=True)
