@@ -2,7 +2,8 @@
 
 Vedantam, Lawrence Zitnick, Parikh: "CIDEr: Consensus-based Image Description Evaluation" (2015), with the penalties on
 length and repetition of its variant D. It ranks captioners on one set of pictures; between sets it says nothing, and of
-usefulness to a reader it says little: a regression figure.
+usefulness to a reader it says little: a regression figure. Texts of words are scored as published; where a script does
+not set words apart, each of its characters counts as a word, as is done for Chinese.
 """
 
 import math
@@ -10,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vedfolnir.lib.text import words
+from captions.checks.around import units
 
 LONGEST = 4  # words in a sequence
 SIGMA = 6.0  # of the penalty on a difference in length, in words
@@ -44,7 +45,7 @@ def cider(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[flo
 
 
 def _grams(text: str) -> Counter[Gram]:
-    spoken = words(text)
+    spoken = units(text)
     return Counter(
         tuple(spoken[start : start + size]) for size in range(1, LONGEST + 1) for start in range(len(spoken) - size + 1)
     )

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from captions.checks import Finding
+from captions.checks.around import units
 from captions.measuring import edit_distance
 from processing.evaluation.cider import cider
 from processing.evaluation.sets import Example
-from vedfolnir.lib.text import words
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,14 @@ class Outcome:
 
     @property
     def coverage(self) -> float | None:
-        """The share of the words in the picture that the text holds; None where the set does not name them."""
-        wanted = Counter(words(self.example.visible_text))
+        """The share of the words in the picture that the text holds; None where the set does not name them.
+
+        Of scripts that do not set words apart, the share of the characters.
+        """
+        wanted = Counter(units(self.example.visible_text))
         if not wanted:
             return None
-        return (wanted & Counter(words(self.text))).total() / wanted.total()
+        return (wanted & Counter(units(self.text))).total() / wanted.total()
 
     @property
     def distance(self) -> float | None:
@@ -122,8 +125,8 @@ class Report:
 
 
 def _cider(outcomes: Sequence[Outcome]) -> float | None:
-    """The mean over all pictures, where a failure counts as an empty text; None with fewer than two pictures."""
-    if len(outcomes) < 2:
+    """The mean over all pictures, where a failure counts as an empty text; None with fewer than two, or no text."""
+    if len(outcomes) < 2 or all(one.failure for one in outcomes):
         return None
     return statistics.mean(cider([one.text for one in outcomes], [one.example.references for one in outcomes]))
 

@@ -27,6 +27,7 @@ class Parrot:
     """An engine that says what it is told, and notes what it was asked."""
 
     name = "ollama"
+    follows_instructions = True
 
     def __init__(self, *texts: str | EngineRefused) -> None:
         self.texts = list(texts)
@@ -139,6 +140,37 @@ def test_cider_is_that_of_the_published_code() -> None:
         ["a bowl of soup with bread", "soup in a white bowl"],
     ]
     assert cider(texts, references) == pytest.approx([3.87662194, 3.48433888, 1.64367853, 0.0], abs=1e-8)
+
+
+def test_near_equal_japanese_texts_have_much_in_common() -> None:
+    texts = ["赤い船が浜辺にある。", "青い空が広がる。", "犬が走る。"]
+    references = [["赤い船が砂浜にある。"], ["青い空が広がっている。"], ["犬が草原を走る。"]]
+    near = cider(texts, references)
+    assert min(near) > 1
+    assert max(cider(texts[1:] + texts[:1], references)) < min(near)
+
+
+@pytest.mark.parametrize(
+    ("visible", "text", "share"),
+    [
+        ("本日は営業中です", "看板に本日は営業中ですと書かれている。", 1.0),
+        ("本日は 営業中です", "「本日は営業中です」と書かれた看板。", 1.0),
+        ("出口", "入口と書かれた看板。", 0.5),
+        ("เปิดทุกวัน", "ป้ายเขียนว่าเปิดทุกวัน", 1.0),
+        ("Open 営業中", "A sign reads “Open 営業中”.", 1.0),
+        ("Open daily", "A sign that reads “Openly”.", 0.0),
+    ],
+)
+def test_the_text_in_the_picture_is_found_in_scripts_that_do_not_set_words_apart(
+    visible: str, text: str, share: float
+) -> None:
+    example = Example("a.png", Path("a.png"), ("x",), visible_text=visible)
+    assert Outcome(example, text=text).coverage == share
+
+
+def test_an_engine_that_described_nothing_has_no_cider() -> None:
+    examples = [Example(name, Path(name), (f"A {name}.",)) for name in ("cat", "dog")]
+    assert Report.of("v", [Outcome(one, failure="No such model.") for one in examples]).cider is None
 
 
 def test_one_picture_alone_has_no_cider() -> None:
