@@ -1,7 +1,8 @@
+from collections.abc import Iterable
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import models, router, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -26,22 +27,34 @@ class PromptTemplateQuerySet(models.QuerySet["PromptTemplate"]):
 
     def take_into_use(self, pk: int) -> None:
         """From now on nobody changes it. Only the first use is noted."""
-        self.filter(pk=pk, used_at=None).update(used_at=timezone.now())
+        models.QuerySet.update(self.filter(pk=pk, used_at=None), used_at=timezone.now())
 
     def update(self, **values: Any) -> int:
-        """As ever; raises PromptInUse where words would change that drafts were made by."""
-        if values.keys() & set(FROZEN):
+        """As ever; raises PromptInUse where words would change that drafts were made by, or that they were."""
+        if not values.keys() & {*FROZEN, "used_at"}:
+            return super().update(**values)
+        with transaction.atomic(using=self.db):
             _require_unused(self)
-        return super().update(**values)
+            return super().update(**values)
+
+    def bulk_create(
+        self, objs: Iterable["PromptTemplate"], *args: Any, update_conflicts: bool = False, **kwargs: Any
+    ) -> list["PromptTemplate"]:
+        """As ever; raises PromptInUse where it may overwrite what is there, used or not."""
+        if update_conflicts:
+            raise PromptInUse(_now("Prompts are never overwritten. Save another version."))
+        return super().bulk_create(objs, *args, **kwargs)
 
     def delete(self) -> tuple[int, dict[str, int]]:
         """As ever; raises PromptInUse where one of them was used."""
-        _require_unused(self)
-        return super().delete()
+        with transaction.atomic(using=self.db):
+            _require_unused(self)
+            return super().delete()
 
 
 def _require_unused(prompts: PromptTemplateQuerySet) -> None:
-    if prompts.used().exists():
+    """Within a transaction: until it ends, none of them is taken into use either."""
+    if any(prompts.select_for_update().values_list("used_at", flat=True)):
         raise PromptInUse(_now("Drafts were made by this prompt, so it stays as it is. Save another version."))
 
 
@@ -80,16 +93,34 @@ class PromptTemplate(models.Model):
         return f"{self.name}/{self.version}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """As ever; raises PromptInUse where words would change that drafts were made by."""
-        fields = kwargs.get("update_fields")
-        if not self._state.adding and (fields is None or set(fields) & set(FROZEN)):
-            as_it_is = {name: getattr(self, name) for name in FROZEN}
-            stored = PromptTemplate.objects.used().filter(pk=self.pk).values(*FROZEN).first()
-            if stored is not None and stored != as_it_is:
-                _require_unused(PromptTemplate.objects.filter(pk=self.pk))
-        super().save(*args, **kwargs)
+        """As ever; raises PromptInUse where words would change that drafts were made by.
+
+        Compared is with the row as it is now, whatever this object knows; `used_at` is written when a row is made, and
+        by `take_into_use` alone.
+        """
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using):
+            stored = PromptTemplate.objects.using(using).select_for_update().filter(pk=self.pk).first()
+            if stored is not None and not kwargs.get("force_insert"):
+                kwargs["update_fields"] = self._written(kwargs.get("update_fields"))
+                self._require_same_words(stored, kwargs["update_fields"])
+                self.used_at = stored.used_at
+            super().save(*args, **kwargs)
+
+    def _written(self, wanted: Iterable[str] | None) -> list[str]:
+        """The names of the columns that a save may write."""
+        own = {field.name for field in self._meta.concrete_fields if not field.primary_key and not field.generated}
+        own -= {"used_at", *(self.get_deferred_fields() if wanted is None else ())}
+        return sorted(own if wanted is None else own & set(wanted))
+
+    def _require_same_words(self, stored: "PromptTemplate", written: Iterable[str]) -> None:
+        if stored.used_at is not None and any(
+            getattr(self, name) != getattr(stored, name) for name in FROZEN if name in written
+        ):
+            raise PromptInUse(_now("Drafts were made by this prompt, so it stays as it is. Save another version."))
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """As ever; raises PromptInUse if it was used."""
-        _require_unused(PromptTemplate.objects.filter(pk=self.pk))
-        return super().delete(*args, **kwargs)
+        with transaction.atomic():
+            _require_unused(PromptTemplate.objects.filter(pk=self.pk))
+            return super().delete(*args, **kwargs)

@@ -1,5 +1,7 @@
 """Prompts: versions, which one is taken, and that nobody changes words that drafts were made by."""
 
+from typing import Any
+
 import pytest
 from django.db import IntegrityError, transaction
 from django.test import TestCase
@@ -94,6 +96,46 @@ class UsedPromptTests(PromptTests):
                 change()
         self.used.refresh_from_db()
         self.assertEqual(self.used.text, "house  ")
+
+    def test_no_object_that_knows_nothing_of_the_use_changes_it(self) -> None:
+        """Made by hand with the same key, or read before the first draft."""
+        old = make_prompt("old")
+        stale = PromptTemplate.objects.get(pk=old.pk)
+        PromptTemplate.objects.take_into_use(old.pk)
+        stale.text = "Others."
+        by_hand = PromptTemplate(pk=old.pk, name="old", version=1, text="Others.")
+        numbered = PromptTemplate(pk=old.pk, name="old", version=7, text=old.text)
+        partly = PromptTemplate.objects.defer("language").get(pk=old.pk)
+        partly.text = "Others."
+        conflict: dict[str, Any] = {"update_fields": ["text"], "update_conflicts": True}
+        for change in (
+            stale.save,
+            by_hand.save,
+            lambda: by_hand.save(force_update=True),
+            numbered.save,
+            partly.save,
+            lambda: PromptTemplate.objects.bulk_create(
+                [PromptTemplate(name="old", version=1, text="Others.")], **conflict
+            ),
+            lambda: PromptTemplate.objects.filter(pk=old.pk).update(used_at=None),
+        ):
+            with pytest.raises(PromptInUse), transaction.atomic():
+                change()
+        old.refresh_from_db()
+        self.assertEqual((old.version, old.text), (1, "old  "))
+        self.assertIsNotNone(old.used_at)
+
+    def test_a_save_of_what_was_read_before_the_first_use_does_not_forget_the_use(self) -> None:
+        old = make_prompt("old")
+        stale = PromptTemplate.objects.get(pk=old.pk)
+        PromptTemplate.objects.take_into_use(old.pk)
+        old.refresh_from_db()
+        for keep in ({}, {"update_fields": ["is_current", "used_at"]}):
+            stale.is_current, stale.used_at = False, None
+            stale.save(**keep)
+            stored = PromptTemplate.objects.get(pk=old.pk)
+            self.assertEqual((stored.is_current, stored.used_at), (False, old.used_at))
+            self.assertEqual(stale.used_at, old.used_at)
 
     def test_no_door_removes_it(self) -> None:
         for remove in (self.used.delete, PromptTemplate.objects.all().delete):
