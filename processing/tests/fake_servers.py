@@ -246,7 +246,7 @@ class FakeOpenAI:
 
     def _refusal(self, body: dict[str, Any]) -> Response | None:
         speaks, fails = self.dialect, self.dialect.fails
-        if unknown := set(body) - FIELDS:
+        if unknown := set(body) - FIELDS - ({"cache_prompt"} if speaks.name == "llama-server" else set()):
             return fails(422, f"Unexpected keys in the request: {unknown}")
         if speaks.knows_models and body["model"] not in self.models:
             status, text = speaks.unknown_model

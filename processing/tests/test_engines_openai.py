@@ -136,7 +136,9 @@ def test_an_address_without_its_end_is_a_wrong_setting(httpserver: HTTPServer) -
             engine.health()
 
 
-def test_a_cache_of_prompts_that_fails_is_left_out_from_then_on(server: FakeOpenAI) -> None:
+def test_a_cache_of_prompts_that_fails_is_left_out_from_then_on(httpserver: HTTPServer) -> None:
+    server = FakeOpenAI(httpserver, BY_NAME["llama-server"])
+
     def cached(body: dict[str, Any]) -> Response:
         if body.get("cache_prompt") is False:
             return server.completion(TEXT)
