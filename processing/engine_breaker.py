@@ -5,7 +5,6 @@ after pauses that grow to about as long as it has not worked.
 """
 
 import hashlib
-import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import astuple
@@ -14,6 +13,7 @@ from time import time
 from typing import TypeVar
 
 from platforms.traffic import breaker, doors
+from processing import holders
 from processing.engines.config import engine_config
 
 SHORTEST, LONGEST = 15.0, 600.0  # seconds between two attempts
@@ -42,7 +42,7 @@ class EngineBreaker:
     def __init__(self, engine: str, probe: timedelta) -> None:
         self.engine = engine
         self._temper = breaker.Temper(1, SHORTEST, LONGEST, probe.total_seconds())
-        self._ticket = secrets.token_hex(6)
+        self._ticket = holders.new()
 
     def wait(self) -> float:
         """Seconds until a call may be tried; 0: now."""
@@ -75,6 +75,16 @@ class EngineBreaker:
     def let_go(self) -> None:
         """The call was not made after all."""
         self._change(time(), lambda state: (breaker.let_go(state, self._ticket), None))
+
+    def let_go_dead(self, *, alone: bool = False) -> None:
+        """Let another be the probe where its process is known to be dead; `alone` as for engine_slots.release_dead."""
+
+        def let_go(state: breaker.State) -> tuple[breaker.State, None]:
+            ticket = str(state.get("probe", [""])[0])
+            gone = bool(ticket) and holders.is_gone(ticket, alone=alone)
+            return (breaker.let_go(state, ticket) if gone else state), None
+
+        self._change(time(), let_go)
 
     def silent_since(self) -> float | None:
         """Since when it has not worked, in seconds of the epoch; None: it works, or nobody knows otherwise."""

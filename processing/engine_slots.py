@@ -1,18 +1,19 @@
 """Places at an engine: how many calls it gets at once is its own limit, whatever number of workers there is.
 
-A place is a row with a holder and the moment until which it holds it; who dies lets go by time.
+A place is a row with a holder and the moment until which it holds it. Who dies lets go by time, or when the next worker
+starts on the same machine (`release_dead`).
 """
 
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from uuid import uuid4
 
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from processing import holders
 from processing.engine_settings import PLACES_OTHERWISE
 from processing.models import EngineSlot
 from vedfolnir.lib.deadlocks import again_after_deadlock
@@ -50,6 +51,19 @@ def is_full(engine: str) -> bool:
     return slots.exclude(_free()).count() >= places(engine)
 
 
+def release_dead(*, alone: bool = False) -> int:
+    """Free the places whose holders are known to be dead; how many.
+
+    `alone`: no other machine works with this database, so that only those that are known to live hold anything.
+    """
+    freed = 0
+    for slot in EngineSlot.objects.exclude(_free()):
+        if holders.is_gone(slot.holder, alone=alone):
+            held = EngineSlot.objects.filter(pk=slot.pk, holder=slot.holder)
+            freed += again_after_deadlock(lambda held=held: held.update(holder="", held_until=timezone.now()))  # type: ignore[misc]
+    return freed
+
+
 def _take(engine: str, lease: timedelta) -> EngineSlot:
     free = _free()
     wanted = EngineSlot.objects.filter(engine=engine, number__lt=places(engine))
@@ -58,7 +72,7 @@ def _take(engine: str, lease: timedelta) -> EngineSlot:
     candidates = list(wanted.filter(free))
     random.shuffle(candidates)  # so that not all try the same one
     for slot in candidates:
-        slot.holder, slot.held_until = str(uuid4()), timezone.now() + lease
+        slot.holder, slot.held_until = holders.new(), timezone.now() + lease
         taken = EngineSlot.objects.filter(free, pk=slot.pk)
         values = {"holder": slot.holder, "held_until": slot.held_until}
         if again_after_deadlock(lambda taken=taken, values=values: taken.update(**values)):  # type: ignore[misc]

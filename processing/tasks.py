@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_process_init, worker_ready, worker_shutting_down
 from django.utils import timezone
 
 from captions.models import Image, Publication
 from platforms.actions import renew
 from platforms.clients.base import PlatformError
 from platforms.models import PlatformConnection
-from processing import doorbells, health, lifecycle, stopping, sweeping
+from processing import doorbells, health, left_behind, lifecycle, stopping, sweeping
 from processing.describing import Result, caption_image, why_not_now
 from processing.models import CaptionGenerationTask
 from processing.publishing import Result as Published
@@ -29,6 +29,13 @@ SETTLED = (Published.POSTED, Published.UNDONE, Published.REFUSED)
 @worker_shutting_down.connect  # type: ignore[untyped-decorator]
 def stop_soon(**_: Any) -> None:
     stopping.ask()
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+@worker_process_init.connect  # type: ignore[untyped-decorator]
+def free_what_dead_workers_held(**_: Any) -> None:
+    """Also where a child is started in the place of one that was killed, such as for want of memory."""
+    left_behind.release_at_start()
 
 
 @worker_ready.connect  # type: ignore[untyped-decorator]

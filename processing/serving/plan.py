@@ -8,7 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import Error, connection
 
-from processing import leases
+from processing import leases, left_behind
 from processing.serving.supervisor import Child, nothing
 
 MANAGE = str(Path(settings.BASE_DIR) / "manage.py")
@@ -55,7 +55,7 @@ def worker(options: Options) -> Child:
 def captions(options: Options) -> Child:
     """The engines, in a process of their own: they are busy for long, and a crash of theirs takes nothing along."""
     argv = _celery("captions", options.caption_threads)
-    return Child("captions", argv, before_start=_freeing(leases.release_images))
+    return Child("captions", argv, before_start=_freeing(leases.release_images, left_behind.release_calls))
 
 
 def sandbox(options: Options) -> Child:
@@ -87,12 +87,13 @@ def _python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def _freeing(release: Callable[[], int]) -> Callable[[], object]:
+def _freeing(*releases: Callable[[], int]) -> Callable[[], object]:
     """What to do before a worker starts: on one machine, what its dead predecessor held need not wait for its lease."""
 
     def free() -> None:
         try:
-            release()
+            for release in releases:
+                release()
         except Error:
             pass  # a lease that is not given back ends by itself
         finally:
