@@ -1,5 +1,7 @@
 """Everything that changes the prompts: the admin comes through here, and so do the workers that use them."""
 
+import hashlib
+
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
@@ -39,16 +41,27 @@ def _save(template: PromptTemplate | None, words: dict[str, str], actor: User) -
     return kept
 
 
-def use(template: PromptTemplate, actor: User) -> None:
-    """Ask with this version from now on, instead of another of its name. Raises PromptRefused."""
+def use(template: PromptTemplate, actor: User) -> list[PromptTemplate]:
+    """Ask with this version from now on; the others of its name, or for the same, are put aside. Which those are.
+
+    So of each kind of picture and language there is one. Raises PromptRefused.
+    """
     _require_staff(actor)
     with transaction.atomic():
-        others = PromptTemplate.objects.select_for_update().filter(name=template.name)
-        list(others.values_list("pk", flat=True))  # held, in one order for everybody
-        PromptTemplate.objects.current().filter(name=template.name).exclude(pk=template.pk).update(is_current=False)
+        rows = list(PromptTemplate.objects.select_for_update().order_by("pk"))  # held, in one order for everybody
+        chosen = next(row for row in rows if row.pk == template.pk)
+        aside = [row for row in rows if row.is_current and row.pk != chosen.pk and _rivals(row, chosen)]
+        PromptTemplate.objects.filter(pk__in=[row.pk for row in aside]).update(is_current=False)
+        for row in aside:
+            audit.record("prompt_put_aside", actor=actor, entity=row, name=row.name, version=row.version)
         if PromptTemplate.objects.filter(pk=template.pk, is_current=False).update(is_current=True):
             audit.record("prompt_in_use", actor=actor, entity=template, name=template.name, version=template.version)
     template.refresh_from_db(fields=["is_current"])
+    return aside
+
+
+def _rivals(one: PromptTemplate, other: PromptTemplate) -> bool:
+    return one.name == other.name or (one.category, one.language) == (other.category, other.language)
 
 
 def put_aside(template: PromptTemplate, actor: User) -> None:
@@ -75,6 +88,12 @@ def best_for(category: str, language: str) -> PromptTemplate | None:
     # Before it is read: what was used cannot change, so these are the words that are sent.
     PromptTemplate.objects.take_into_use(best.pk)
     return PromptTemplate.objects.filter(pk=best.pk).first()
+
+
+def digest(template: PromptTemplate) -> str:
+    """Tells words from others: an edit names those that it started from."""
+    words = (template.name, template.category, template.language, template.text)
+    return hashlib.sha256("\0".join(words).encode()).hexdigest()
 
 
 def _require_staff(actor: User) -> None:

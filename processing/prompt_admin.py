@@ -7,7 +7,6 @@ from django.core import signing
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -39,7 +38,7 @@ class PromptTemplateAdmin(BoundedAdmin[PromptTemplate]):
     search_fields = ("^name",)
     search_help_text = gettext_lazy("The beginning of a name")
     ordering = ("-id",)
-    fields = ("name", "category", "language", "text", "version", "is_current", "used_at")
+    fields = ("name", "category", "language", "text", "version", "is_current", "used_at", "opened")
     readonly_fields = ("version", "is_current", "used_at")
     actions = ("use_this_version", "put_aside")
     change_form_template = "admin/captions/prompttemplate/change_form.html"
@@ -52,12 +51,10 @@ class PromptTemplateAdmin(BoundedAdmin[PromptTemplate]):
         """Drafts refer to them; what nobody wants any more is put aside."""
         return False
 
-    def save_model(
-        self, request: HttpRequest, obj: PromptTemplate, form: ModelForm[PromptTemplate], change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: PromptTemplate, form: PromptForm, change: bool) -> None:
         stored = PromptTemplate.objects.get(pk=obj.pk) if change else None
         try:
-            kept = prompting.save(stored, **form.cleaned_data, actor=staff.actor(request))
+            kept = prompting.save(stored, **form.words(), actor=staff.actor(request))
         except prompting.PromptRefused as refused:
             raise PermissionDenied(str(refused)) from refused
         obj.pk, obj.version, obj.is_current = kept.pk, kept.version, kept.is_current
@@ -67,18 +64,20 @@ class PromptTemplateAdmin(BoundedAdmin[PromptTemplate]):
 
     @admin.action(description=gettext_lazy("Use this version"), permissions=["change"])
     def use_this_version(self, request: HttpRequest, prompts: QuerySet[PromptTemplate]) -> None:
-        self._each(request, prompts, prompting.use, _("In use now:"))
+        for prompt in prompts.order_by("pk"):
+            aside = prompting.use(prompt, staff.actor(request))
+            self.message_user(request, f"{_('In use now:')} {prompt}", messages.SUCCESS)
+            if aside:
+                told = _("Put aside, since it was for the same: %(prompts)s.")
+                self.message_user(request, told % {"prompts": ", ".join(map(str, aside))}, messages.WARNING)
 
     @admin.action(description=gettext_lazy("Put aside"), permissions=["change"])
     def put_aside(self, request: HttpRequest, prompts: QuerySet[PromptTemplate]) -> None:
-        self._each(request, prompts, prompting.put_aside, _("Not in use any more:"))
-
-    def _each(self, request: HttpRequest, prompts: QuerySet[PromptTemplate], do: Any, done: str) -> None:
         names = []
         for prompt in prompts.order_by("pk"):
-            do(prompt, staff.actor(request))
+            prompting.put_aside(prompt, staff.actor(request))
             names.append(str(prompt))
-        self.message_user(request, f"{done} {', '.join(names)}", messages.SUCCESS)
+        self.message_user(request, f"{_('Not in use any more:')} {', '.join(names)}", messages.SUCCESS)
 
     def preview_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show pictures to try the prompt on; a POST tries it on one of them, and shows earlier tries again."""

@@ -1,9 +1,11 @@
 """The shape of a prompt as staff write it; `captions.prompting` decides."""
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from captions import language_codes
+from captions import language_codes, prompting
 from captions.kinds import Kind
 from captions.models import PromptTemplate
 from captions.prompting import LONGEST_NAME
@@ -11,15 +13,17 @@ from processing.engines.prompts import VARIABLES, unknown_variables
 from vedfolnir.lib.text import clean_alt_text, clean_line
 
 LONGEST_TEXT = 4000  # code points
+WORDS = ("name", "category", "language", "text")
 _NAMES = ", ".join(f"{{{name}}}" for name in VARIABLES)
 
 
 class PromptForm(forms.ModelForm[PromptTemplate]):
     category = forms.ChoiceField(label=_("Kind of picture"), choices=[("", _("Any")), *Kind.choices], required=False)
+    opened = forms.CharField(widget=forms.HiddenInput, required=False)  # the words that the edit started from
 
     class Meta:
         model = PromptTemplate
-        fields = ("name", "category", "language", "text")
+        fields = WORDS
         help_texts = {
             "name": _("It stands on every draft, with the number of the version."),
             "language": _("Of the texts to be written: a name or a code such as de. Empty: any."),
@@ -30,6 +34,40 @@ class PromptForm(forms.ModelForm[PromptTemplate]):
             ),
         }
         widgets = {"text": forms.Textarea(attrs={"rows": 12, "cols": 90, "maxlength": LONGEST_TEXT})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["opened"] = prompting.digest(self.instance)
+
+    def words(self) -> dict[str, str]:
+        """What is stored."""
+        return {name: self.cleaned_data[name] for name in WORDS}
+
+    def clean_opened(self) -> str:
+        """Refuses words that were typed over others than are stored now, once: sent again, they take their place."""
+        opened: str = self.cleaned_data["opened"]
+        stored = PromptTemplate.objects.select_for_update().filter(pk=self.instance.pk).first()
+        if stored is None or opened in ("", prompting.digest(stored)):
+            return opened
+        self.data = {**self.data, self.add_prefix("opened"): prompting.digest(stored)}
+        self.add_error(
+            None,
+            forms.ValidationError(
+                _(
+                    "Somebody changed this prompt while you worked on it. What you typed is below, nothing of it is "
+                    "saved. It reads now (%(name)s, %(category)s, %(language)s): %(text)s — Save again to put your "
+                    "words in its place, or give yours another name."
+                ),
+                params={
+                    "name": stored.name,
+                    "category": dict(Kind.choices).get(stored.category, _("any kind")),
+                    "language": stored.language or _("any language"),
+                    "text": stored.text,
+                },
+            ),
+        )
+        return opened
 
     def clean_name(self) -> str:
         name = clean_line(self.cleaned_data["name"])

@@ -16,6 +16,7 @@ from werkzeug import Request, Response
 from accounts.models import User
 from accounts.roles import Role
 from accounts.tests.people import make_user
+from captions import prompting
 from captions.models import CaptionVersion, Image, PromptTemplate
 from captions.tests.rows import make_connection, make_image, make_post
 from processing import engine_slots
@@ -109,6 +110,36 @@ class TestSaving:
         assert list(PromptTemplate.objects.current()) == [second]
         client.post(reverse(LIST), {"action": "put_aside", "_selected_action": [first.pk, second.pk]})
         assert not PromptTemplate.objects.current().exists()
+
+    def test_who_saves_over_somebody_elses_words_is_told_and_loses_nothing(self, client: Client) -> None:
+        prompt = make_prompt()
+        change_url = reverse("admin:captions_prompttemplate_change", args=[prompt.pk])
+        opened = client.get(change_url).context["adminform"].form["opened"].value()
+        change(client, prompt, text="Words of the first.", opened=opened)
+        page = change(client, prompt, text="Words of the second.", opened=opened)
+        shown = page.content.decode()
+        assert "Somebody changed this prompt while you worked on it." in shown
+        assert "Words of the first." in shown
+        assert "Words of the second." in shown
+        prompt.refresh_from_db()
+        assert prompt.text == "Words of the first."
+        again = page.context["adminform"].form["opened"].value()
+        change(client, prompt, text="Words of the second.", opened=again)
+        prompt.refresh_from_db()
+        assert prompt.text == "Words of the second."
+
+    def test_what_was_for_the_same_is_put_aside_and_named(self, client: Client) -> None:
+        newer = make_prompt()
+        older = PromptTemplate.objects.create(name="other", text="Others.", is_current=True)
+        chart = PromptTemplate.objects.create(name="chart", category="chart", text="Chart.", is_current=True)
+        act = {"action": "use_this_version", "_selected_action": [newer.pk]}
+        page = client.post(reverse(LIST), act, follow=True).content.decode()
+        assert "In use now: house/1" in page
+        assert "Put aside, since it was for the same: other/1." in page
+        assert set(PromptTemplate.objects.current()) == {newer, chart}
+        assert prompting.best_for("photo", "en") == newer
+        prompting.use(older, make_user("second", role=Role.MODERATOR))
+        assert prompting.best_for("photo", "en") == older
 
 
 class FakeModel:
