@@ -21,6 +21,7 @@ DAMAGED = (
     KeyError,
     TypeError,
     RuntimeError,
+    ArithmeticError,
     struct.error,
     zlib.error,
 )

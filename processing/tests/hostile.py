@@ -79,6 +79,17 @@ def _frames(picture_format: str, count: int, size: tuple[int, int] = (32, 32)) -
     return encoded(frames[0], picture_format, save_all=True, append_images=frames[1:], duration=20)
 
 
+def _avif_without_clock() -> bytes:
+    """Frames whose times count in parts of no second: a division by zero in Pillow's reader."""
+    data = bytearray(_frames("AVIF", 3))
+    for box in (b"mvhd", b"mdhd"):
+        start = data.index(box) + 4
+        times = 8 if data[start] else 4  # bytes, of the two dates before it
+        clock = start + 4 + 2 * times
+        data[clock : clock + 4] = bytes(4)
+    return bytes(data)
+
+
 def _webp_header(width: int, height: int) -> bytes:
     body = b"VP8X" + struct.pack("<I", 10) + bytes(4) + (width - 1).to_bytes(3, "little")
     body += (height - 1).to_bytes(3, "little")
@@ -172,6 +183,7 @@ CORPUS = (
     Hostile("WebP of 16,777,216 x 256", lambda: _webp_header(2**24, 256), REFUSED),
     Hostile("WebP of 16,383 x 16,383", lambda: _webp_header(16_383, 16_383), REFUSED),
     Hostile("AVIF of 300 frames", lambda: _frames("AVIF", 300), PREPARED),
+    Hostile("AVIF whose frames count in no time", _avif_without_clock, REFUSED, _BROKEN),
     Hostile("JPEG that claims 65,500 x 65,500", lambda: _jpeg_header(65_500, 65_500), REFUSED, _FLOOD),
     Hostile("JPEG that claims 7,000 x 7,000", lambda: _jpeg_header(7_000, 7_000), EITHER),
     Hostile("JPEG of three hundred scans", _jpeg_of_many_scans, EITHER),

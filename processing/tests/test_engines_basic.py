@@ -274,3 +274,13 @@ def test_the_same_picture_gives_the_same_text() -> None:
     picture = prepare((ASSETS / "coffee.jpg").read_bytes())
     first, second = (BasicEngine().describe(picture, EngineRequest()).text for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize(
+    ("poster_of", "said"), [("video", "one frame of a video"), ("gifv", "one frame of an animation")]
+)
+def test_a_frame_of_something_longer_is_said_to_be_one(poster_of: str, said: str) -> None:
+    engine, picture = BasicEngine(), prepared(bar_chart())
+    request = EngineRequest(poster_of=poster_of)
+    assert engine.describe(picture, request).text.endswith(f"It is {said}.")
+    assert engine.identity(picture, request) != engine.identity(picture, EngineRequest())

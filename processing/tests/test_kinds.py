@@ -3,6 +3,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from django.test import override_settings
 from PIL import Image, ImageDraw
@@ -22,7 +23,7 @@ ASSETS = Path(platforms.sandbox.__file__).parent / "assets"
 PHOTOGRAPHS = sorted(path.name for path in ASSETS.glob("*.jpg"))
 
 # What a newcomer sees first. The rules take a drawing that stands alone for a symbol, and tell no page from a card.
-SANDBOX = {
+SANDBOX: dict[Callable[[], bytes], set[Kind]] = {
     drawings.visitors_chart: {Kind.CHART},
     drawings.programme_card: {Kind.TEXT},
     drawings.menu_card: {Kind.TEXT},
@@ -112,6 +113,63 @@ def test_a_small_thing_on_a_gradient_is_no_decoration(position: tuple[int, int, 
     image = run((255, 200, 150), (200, 80, 120), upright=True)
     ImageDraw.Draw(image).ellipse(position, fill="#113355")
     assert not examine(prepared(image)).proposed_decorative
+
+
+def dot(radius: int) -> Image.Image:
+    image = Image.new("RGB", (1000, 700), "black")
+    ImageDraw.Draw(image).ellipse((500 - radius, 350 - radius, 500 + radius, 350 + radius), fill="white")
+    return image
+
+
+def note(text: str, size: int, ink: str = "black") -> Image.Image:
+    image = Image.new("RGB", (1600, 1200), "white")
+    ImageDraw.Draw(image).text((800, 600), text, fill=ink, font=font(size))
+    return image
+
+
+def progress() -> Image.Image:
+    image = divider("#888")
+    ImageDraw.Draw(image).rectangle((60, 28, 500, 32), fill="#22aa22")
+    return image
+
+
+def dashes() -> Image.Image:
+    image = Image.new("RGB", (900, 60), "white")
+    for left in range(40, 800, 100):
+        ImageDraw.Draw(image).rectangle((left, 28, left + 60, 32), fill="black")
+    return image
+
+
+def fog() -> Image.Image:
+    """What a sensor makes of a grey sky: its own noise over an even run."""
+    sky = np.asarray(run((200, 205, 210), (240, 240, 245), upright=True), dtype=np.float64)
+    return Image.fromarray(np.clip(sky + np.random.default_rng(1).normal(0, 4, sky.shape), 0, 255).astype(np.uint8))
+
+
+def night() -> Image.Image:
+    with Image.open(ASSETS / "coffee.jpg") as picture:
+        return picture.convert("RGB").point(lambda value: value * 0.03)
+
+
+SMALL = {
+    "a dot": lambda: dot(3),
+    "a moon": lambda: dot(20),
+    "a digit": lambda: note("7", 90),
+    "a word": lambda: note("No", 40),
+    "a small line": lambda: note("Closed today", 14),
+    "a faint word": lambda: note("faint", 60, ink="#dddddd"),
+    "progress": progress,
+    "dashes": dashes,
+    "fog": fog,
+    "night": night,
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_what_is_small_faint_dark_or_seen_by_a_lens_is_no_decoration(name: str) -> None:
+    answer = BasicEngine().describe(prepared(SMALL[name]()), EngineRequest())
+    assert not answer.proposed_decorative
+    assert "empty area" not in answer.text
 
 
 def test_a_blurred_photograph_is_no_decoration() -> None:

@@ -23,14 +23,15 @@ class BasicEngine:
     """Describes with the libraries in this process. Safe to share between threads."""
 
     name = "basic"
+    follows_instructions = False
 
     def health(self) -> None:
         """Look at a small picture of our own, which the libraries may fail to."""
         self.describe(probe_picture(), PROBE_REQUEST)
 
     def identity(self, image: PreparedImage, request: EngineRequest) -> str:
-        """What it says depends on the language and the length asked for, and on what it can read."""
-        return f"{MODEL} {request.language} {request.max_length} {image.frames} {','.join(packs())}"
+        """What it says depends on the language and the length asked for, the frames, and on what it can read."""
+        return f"{MODEL} {request.language} {request.max_length} {image.frames} {request.poster_of} {','.join(packs())}"
 
     def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer:
         """Say what was found, in at most `request.max_length` characters. English where the language is unknown.
@@ -49,6 +50,7 @@ class BasicEngine:
             paragraphs=[text for text in seen.paragraphs if _worth_quoting(text, seen.kind)],
             codes=seen.codes,
             frames=image.frames,
+            poster_of=request.poster_of,
         )
         return EngineAnswer(
             text=compose(findings, phrases, request.max_length),

@@ -17,7 +17,15 @@ import numpy.typing as npt
 from captions.kinds import Kind as Category
 from processing.engines.basic.layout import Line, axis, is_number
 from processing.engines.basic.ocr import Reading
-from processing.engines.basic.shapes import are_outlined, is_gradient, is_one_line, is_one_mark, joined_boxes, panels
+from processing.engines.basic.shapes import (
+    are_outlined,
+    is_gradient,
+    is_one_line,
+    is_one_mark,
+    is_plain,
+    joined_boxes,
+    panels,
+)
 
 _BLOCK = 4  # pixels on a side of the squares whose evenness is looked at
 _PERCENT = re.compile(r"\d\s?%")
@@ -146,7 +154,7 @@ def _kind_with_text(look: Look, lines: list[Line], cover: float, size: tuple[int
 
 def kind_without_text(rgb: npt.NDArray[np.uint8], look: Look, *, untouched: bool, has_code: bool = False) -> Kind:
     """Judge a picture in which nothing can be read; `untouched` if nothing in it even looks like text or a code."""
-    if untouched and look.even >= 0.995 and look.commonest >= 0.98:
+    if untouched and is_plain(rgb):
         return Kind.BLANK
     if untouched and look.commonest >= 0.5 and is_one_line(rgb):
         return Kind.DIVIDER

@@ -32,6 +32,7 @@ class Phrases:
     barcode_text: str
     barcode: str
     frames: str
+    posters: dict[str, str]
 
     def joined(self, names: Sequence[str]) -> str:
         """ "a", "a and b" or "a, b and c"."""
@@ -89,6 +90,7 @@ _ENGLISH = Phrases(
     barcode_text="Contains a barcode that says {content}.",
     barcode="Contains a barcode.",
     frames="It is an animation with {count} frames; this is about the first one.",
+    posters={"video": "It is one frame of a video.", "gifv": "It is one frame of an animation."},
 )
 
 _GERMAN = Phrases(
@@ -152,6 +154,7 @@ _GERMAN = Phrases(
     barcode_text="Enthält einen Strichcode mit dem Inhalt {content}.",
     barcode="Enthält einen Strichcode.",
     frames="Es ist eine Animation mit {count} Einzelbildern; beschrieben ist das erste.",
+    posters={"video": "Es ist ein Einzelbild aus einem Video.", "gifv": "Es ist ein Einzelbild aus einer Animation."},
 )
 
 _FRENCH = Phrases(
@@ -215,6 +218,7 @@ _FRENCH = Phrases(
     barcode_text="Contient un code-barres avec le contenu {content}.",
     barcode="Contient un code-barres.",
     frames="C’est une animation de {count} images ; ceci décrit la première.",
+    posters={"video": "C’est une image tirée d’une vidéo.", "gifv": "C’est une image tirée d’une animation."},
 )
 
 _TABLES = {"en": _ENGLISH, "de": _GERMAN, "fr": _FRENCH}

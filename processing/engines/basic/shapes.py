@@ -13,6 +13,10 @@ from processing.engines.basic.layout import Line
 
 _INK = 40  # of 255: how far a pixel is from the paper, in one channel at least
 _DARK = 110  # grey, of a panel's frame
+_FAINT = 8  # of 255: as much as squeezing does to an even ground
+_BLEEDS = 16  # pixels: as far as JPEG spreads the colour of a stroke
+_LEAST_RUN = 24  # of 255: from the darkest to the lightest of a run of colours
+_MOST_GRAIN = 1.0
 _LIGHT_INK, _DARK_INK = 235, 40  # grey, of letters that stand out on anything
 _LEAST_INK = 0.1  # of a line's box, for each of the two
 _OUTLINE = 6  # pixels around the inside of a box that are its outline
@@ -71,14 +75,23 @@ def is_one_mark(rgb: npt.NDArray[np.uint8]) -> bool:
     return centred and free and compact and _colours(rgb) <= 3
 
 
+def is_plain(rgb: npt.NDArray[np.uint8]) -> bool:
+    """Whether it is all of one colour, without the smallest or faintest thing on it."""
+    return bool((_off_paper(rgb) <= _FAINT).all())
+
+
 def is_one_line(rgb: npt.NDArray[np.uint8]) -> bool:
-    """Whether nothing but one level line or bar stands on an even ground: a divider."""
+    """Whether nothing but one level line or bar, of one colour all along, stands on an even ground: a divider."""
     ink = _ink(rgb)
     if not ink.any():
         return False
-    _left, _top, across, down = cv2.boundingRect(ink)
-    filled = int((ink > 0).sum()) / (across * down)
-    return across > 12 * down and across > ink.shape[1] * 0.4 and filled > 0.5 and down < max(12, ink.shape[0] * 0.2)
+    left, top, across, down = cv2.boundingRect(ink)
+    long = across > 12 * down and across > ink.shape[1] * 0.4 and down < max(12, ink.shape[0] * 0.2)
+    rest = _off_paper(rgb)
+    rest[_around((left, top, across, down), _BLEEDS)] = 0
+    along = rgb[top + down // 2, left + 3 : left + across - 3].astype(np.int16)
+    changes = np.abs(along - np.median(along, axis=0)).max() if along.size else 0
+    return bool(long and changes <= _INK and (rest <= _FAINT).all())
 
 
 def are_outlined(rgb: npt.NDArray[np.uint8], lines: Sequence[Line]) -> bool:
@@ -101,15 +114,27 @@ def is_gradient(rgb: npt.NDArray[np.uint8]) -> bool:
     y, x = (axis.ravel() / 24 - 1 for axis in np.mgrid[0:48, 0:48])
     terms = np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
     curve, *_rest = np.linalg.lstsq(terms, small, rcond=None)
-    return float(np.abs(terms @ curve - small).max()) < 6
+    most = np.ptp(small, axis=0).max()  # of less than that nobody sees that it is one, and any dark photograph is
+    is_curve = float(np.abs(terms @ curve - small).max()) < min(6, most * 0.1)
+    return is_curve and most >= _LEAST_RUN and _grain(rgb) < _MOST_GRAIN
+
+
+def _grain(rgb: npt.NDArray[np.uint8]) -> float:
+    """What differs between neighbours, in steps of 255: a lens leaves some, a program none."""
+    grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.float32)
+    return float(np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 2)).mean())
+
+
+def _off_paper(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.int16]:
+    """How far each pixel is from the colour at the picture's border, in the channel where it is farthest."""
+    border = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]])
+    paper = np.median(border, axis=0).astype(np.int16)
+    return np.asarray(np.abs(rgb.astype(np.int16) - paper).max(axis=2), dtype=np.int16)
 
 
 def _ink(rgb: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """255 where a pixel is not of the colour that stands at the picture's border."""
-    border = np.concatenate([rgb[0], rgb[-1], rgb[:, 0], rgb[:, -1]])
-    paper = np.median(border, axis=0).astype(np.int16)
-    differs = np.abs(rgb.astype(np.int16) - paper).max(axis=2) > _INK
-    return np.asarray(differs, dtype=np.uint8) * np.uint8(255)
+    return np.asarray(_off_paper(rgb) > _INK, dtype=np.uint8) * np.uint8(255)
 
 
 def _colours(rgb: npt.NDArray[np.uint8]) -> int:

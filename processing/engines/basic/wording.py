@@ -23,6 +23,7 @@ class Findings:
     paragraphs: list[str]
     codes: list[Code]
     frames: int
+    poster_of: str = ""  # "video" or "gifv"
 
 
 def compose(findings: Findings, phrases: Phrases, max_length: int) -> str:
@@ -102,6 +103,8 @@ def _opening(findings: Findings, phrases: Phrases) -> str:
 
 def _extras(findings: Findings, phrases: Phrases) -> list[str]:
     extras = [phrases.frames.format(count=findings.frames)] if findings.frames > 1 else []
+    if findings.poster_of in phrases.posters:
+        extras.append(phrases.posters[findings.poster_of])
     return extras + [_say_code(code, phrases) for code in findings.codes]
 
 
