@@ -63,7 +63,6 @@ class Draft:
     confidence: float | None = None  # mean log-probability of a token
     temperature: float | None = None
     cost: Decimal | None = None
-    request_key: str = ""  # SHA-256 over the picture and the request
     instruction: str = ""  # that a person gave for this draft
     template_pk: int | None = None  # the PromptTemplate
     proposed_decorative: bool = False
@@ -163,7 +162,6 @@ def _version(image_id: int, kind: str, draft: Draft) -> CaptionVersion:
         instruction=draft.instruction[:500],
         temperature=draft.temperature,
         confidence=draft.confidence,
-        request_key=draft.request_key,
         tokens_in=draft.tokens_in,
         tokens_out=draft.tokens_out,
         seconds=draft.seconds,

@@ -4,14 +4,15 @@ import hashlib
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
 from decimal import Decimal
 from time import monotonic
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from captions.models import CaptionVersion, Image
+from captions.models import Image
 from processing import engine_settings, engine_slots, leases, stopping
 from processing.engine_breaker import EngineBreaker, LeftAlone, where
 from processing.engines import (
@@ -24,7 +25,7 @@ from processing.engines import (
     EngineRequest,
     EngineUnavailable,
 )
-from processing.models import AttemptOutcome, EngineAttempt
+from processing.models import AttemptOutcome, EngineAttempt, KeptAnswer
 from processing.preparation import PreparedImage
 
 logger = logging.getLogger(__name__)
@@ -34,8 +35,7 @@ RETRY_FIRST = 0.5  # seconds, doubled
 QUICK = 5.0  # seconds after which nothing is quick any more
 BUSY = 4.0, 12.0  # seconds, from and to: how long a picture waits when all places are taken
 REASON_MOST = 1000  # characters
-
-REUSED_KINDS = (CaptionVersion.Kind.GENERATED, CaptionVersion.Kind.CANDIDATE)
+_FIELDS = frozenset(field.name for field in fields(EngineAnswer))
 
 
 class Busy(LeftAlone):
@@ -44,12 +44,10 @@ class Busy(LeftAlone):
 
 @dataclass(frozen=True)
 class Asked:
-    """An answer, what it cost (None: unknown), and what the same call is known by again (empty: nobody can say)."""
+    """An answer, and what it cost (None: unknown)."""
 
     answer: EngineAnswer
     cost: Decimal | None = None
-    request_key: str = ""
-    is_reused: bool = False
 
 
 def ask(
@@ -58,12 +56,13 @@ def ask(
     request: EngineRequest,
     image: Image,
     *,
-    reuse: bool = True,
+    since: datetime | None = None,
     before: Callable[[], None] = lambda: None,
 ) -> Asked:
     """The text of the first engine that does not refuse; its notes say why others did.
 
-    With `reuse`, the same question about the same bytes, asked before for the same owner, is answered as it was then.
+    The same question about the same bytes, asked before for the same owner (where `since` is given: since then), is
+    answered as it was then.
     `before` is called right before each engine is, and may raise to stop it all.
 
     Raises EngineRefused when every engine refused, and at the first engine that is not to be asked now: LeftAlone
@@ -75,7 +74,7 @@ def ask(
     for engine in engines:
         before()
         try:
-            asked = _Call(engine, prepared, request, image).make(reuse=reuse)
+            asked = _Call(engine, prepared, request, image, since).make()
         except EngineRefused as error:
             refusals.append(error.reason if len(engines) == 1 else f"{engine.name}: {error.reason}")
             continue
@@ -134,8 +133,9 @@ class _Call:
     prepared: PreparedImage
     request: EngineRequest
     image: Image
+    since: datetime | None  # of an earlier answer that will do; None: any
 
-    def make(self, *, reuse: bool) -> Asked:
+    def make(self) -> Asked:
         breaker = breaker_of(self.engine)
         if wait := breaker.enter():
             held = _left_alone(self.engine, wait)
@@ -144,7 +144,7 @@ class _Call:
         told = False
         try:
             with engine_slots.place(breaker.engine, leases.call_lease()):
-                asked = self._answer(reuse=reuse)
+                asked = self._answer()
         except engine_slots.NoPlace:
             raise _busy(self.engine) from None
         except (EngineUnavailable, EngineMisconfigured) as error:
@@ -163,11 +163,11 @@ class _Call:
             if not told:
                 breaker.let_go()
 
-    def _answer(self, *, reuse: bool) -> Asked:
+    def _answer(self) -> Asked:
         give_up = monotonic() + QUICK
         for number in range(QUICK_RETRIES + 1):
             try:
-                return self._once(reuse=reuse)
+                return self._once()
             except EngineUnavailable as error:
                 grown = RETRY_FIRST * 2**number * random.uniform(0.5, 1.5)  # noqa: S311  (spreads load)
                 wait = max(grown, error.retry_after or 0.0)
@@ -176,13 +176,13 @@ class _Call:
             stopping.pause(wait)
         raise AssertionError  # the last round returned or raised
 
-    def _once(self, *, reuse: bool) -> Asked:
+    def _once(self) -> Asked:
         started = monotonic()
         try:
             key = request_key(self.engine, self.prepared, self.request)
-            if reuse and (earlier := self._earlier(key)):
+            if earlier := self._earlier(key):
                 self._note(AttemptOutcome.REUSED, answer=earlier, cost=Decimal(0))
-                return Asked(replace(earlier, tokens_in=None, tokens_out=None), Decimal(0), key, is_reused=True)
+                return Asked(replace(earlier, tokens_in=None, tokens_out=None, seconds=0.0), Decimal(0))
             answer = self.engine.describe(self.prepared, self.request)
             if not answer.text.strip():
                 raise EngineRefused(_("The engine gave an empty answer."))
@@ -194,17 +194,20 @@ class _Call:
             raise
         cost = cost_of(answer)
         self._note(AttemptOutcome.ANSWERED, answer=answer, seconds=answer.seconds, cost=cost)
-        return Asked(answer, cost, key)
+        if key:
+            KeptAnswer.objects.create(image=self.image, request_key=key, answer=asdict(answer))
+        return Asked(answer, cost)
 
     def _earlier(self, key: str) -> EngineAnswer | None:
         """What the same question was answered with. Another owner's texts are none of this one's business."""
         connection = self.image.platform_connection
         if not key or connection is None:
             return None
-        mine = CaptionVersion.objects.filter(image__platform_connection__user_id=connection.user_id)
-        found = mine.filter(request_key=key, kind__in=REUSED_KINDS, parts=[]).select_related("image")
-        version = found.order_by("-pk").first()
-        return _as_answer(version) if version else None
+        found = KeptAnswer.objects.filter(request_key=key, image__platform_connection__user_id=connection.user_id)
+        if self.since is not None:
+            found = found.filter(created_at__gt=self.since)
+        kept = found.order_by("-pk").first()
+        return _as_answer(kept) if kept else None
 
     def _note(
         self,
@@ -253,21 +256,10 @@ def cost_of(answer: EngineAnswer) -> Decimal | None:
     return price.cost(answer.tokens_in, answer.tokens_out) if price else None
 
 
-def _as_answer(version: CaptionVersion) -> EngineAnswer:
-    image = version.image
-    return EngineAnswer(
-        text=version.text,
-        engine=version.engine,
-        model=version.model,
-        prompt=(image.prompt_used or "") if image.generated_caption == version.text else "",
-        prompt_version=version.prompt_version,
-        visible_text=image.visible_text,
-        category=version.category,
-        proposed_decorative=image.proposed_decorative,
-        confidence=version.confidence,
-        temperature=version.temperature,
-        language=version.language,
-    )
+def _as_answer(kept: KeptAnswer) -> EngineAnswer:
+    """As it was given. What the answers of another version of ours told besides is left out."""
+    known = {name: value for name, value in kept.answer.items() if name in _FIELDS}
+    return EngineAnswer(**known | {"notes": tuple(kept.answer.get("notes", ()))})
 
 
 def _left_alone(engine: Engine, wait: float) -> LeftAlone:

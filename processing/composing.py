@@ -88,7 +88,6 @@ def composed(image: Image, parts: Sequence[Part]) -> Draft:
         confidence=first.confidence,
         temperature=first.temperature,
         cost=total([part.asked.cost for part in parts]),
-        request_key="" if several else parts[0].asked.request_key,
         instruction=image.regenerate_instruction,
         template_pk=template.pk if template else None,
         proposed_decorative=parts[0].around.proposed_decorative,

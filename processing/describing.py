@@ -122,7 +122,7 @@ def _draft(image: Image, prepared: PreparedImage, picture: Picture, chain: Chain
     """Ask and record. Where a person wants further texts beside a draft, that stays as it is."""
     making = Making(image, prepared, chain, before=lambda: _require_wanted(image))
     if image.captioned_at is not None and image.candidates_wanted:
-        beside = making.candidates(image.generated_caption or "", image.candidates_wanted)
+        beside = making.candidates(image.generated_caption or "", image.candidates_wanted, needed=True)
         recorded = drafts.record_candidates(image.pk, image.attempts, beside, picture)
     else:
         draft = making.recalled() or making.draft()

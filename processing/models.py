@@ -197,6 +197,26 @@ class EngineAttempt(models.Model):
         return f"{self.engine} {self.outcome} for image {self.image_id}"
 
 
+class KeptAnswer(models.Model):
+    """What an engine answered: the same question about the same bytes need not be asked, and paid for, again.
+
+    Kept when the answer comes, whether it becomes a draft or not. Never changed.
+    """
+
+    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="kept_answers")
+    request_key = models.CharField(max_length=64)  # SHA-256 over the picture and all that the engine was asked with
+    answer = models.JSONField()  # the fields of processing.engines.EngineAnswer
+    created_at = models.DateTimeField(default=timezone.now, db_default=Now())
+
+    class Meta:
+        db_table = "kept_answers"
+        verbose_name = _("kept answer")
+        indexes = [models.Index(fields=["request_key", "id"], name="ix_kept_answer_key")]
+
+    def __str__(self) -> str:
+        return f"answer for image {self.image_id}"
+
+
 class EngineSlot(models.Model):
     """A place at an engine, held by one call at a time: how many work at once is the engine's limit, not a worker's.
 

@@ -1,11 +1,16 @@
 """What an engine is asked about one picture: languages, context, house style and prompt, for each wanted text."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from django.conf import settings
 
-from captions import language_codes, prompting
+from captions import checks, language_codes, phrasebook, prompting
 from captions.actions import alt_text_limit
+from captions.checks.names import unconsented
+from captions.checks.people import without
+from captions.judging import around_image
 from captions.languages import detect
 from captions.models import GlossaryEntry, Image, PromptTemplate, StyleGuide
 from processing.engines.base import EngineRequest, Examination, PostContext, Style, Template, Term
@@ -42,16 +47,18 @@ def requests_for(image: Image, prepared: PreparedImage, examination: Examination
 def base_request(image: Image, examination: Examination | None, guide: StyleGuide | None) -> EngineRequest:
     """What is the same in every language, with the built-in words. `max_length` is for all of them together."""
     wishes = _wishes(image)
-    instruction = image.regenerate_instruction
+    language = language_of(image, guide, examination)
+    nameless = partial(without, _nameless(image), instead=phrasebook.for_language(language).somebody)
+    instruction = nameless(image.regenerate_instruction)
     return EngineRequest(
-        language=language_of(image, guide, examination),
+        language=language,
         max_length=min(wishes.max_caption_length, alt_text_limit(image.platform_connection)),
         wanted_length=_wanted_length(guide, wishes),
-        context=_context(image),
-        style=_style(image, guide),
+        context=_context(image, nameless),
+        style=_style(image, guide, nameless),
         examined=examination,
         instruction=instruction,
-        previous=(image.generated_caption or "") if instruction else "",
+        previous=image.text if instruction else "",
         poster_of=image.attachment_type if image.attachment_type in _POSTERS else "",
     )
 
@@ -98,7 +105,16 @@ def _wanted_length(guide: StyleGuide | None, wishes: TaskSettings) -> tuple[int,
     return wishes.optimal_min_length, wishes.optimal_max_length
 
 
-def _context(image: Image) -> PostContext:
+def _nameless(image: Image) -> list[str]:
+    """Names of the glossary's people without consent. What the post itself names may be said, and is in it anyway."""
+    people = GlossaryEntry.objects.filter(
+        platform_connection=image.platform_connection_id, kind=GlossaryEntry.Kind.PERSON, has_consent=False
+    )
+    terms = [checks.Term(term, is_person=True) for term in people.values_list("term", flat=True)]
+    return unconsented(terms, around_image(image).posted)
+
+
+def _context(image: Image, nameless: Callable[[str], str]) -> PostContext:
     """What stands around the picture: untrusted text, data and nothing else."""
     post = image.post
     return PostContext(
@@ -106,7 +122,7 @@ def _context(image: Image) -> PostContext:
         content_warning=post.spoiler_text,
         tags=tuple(post.tags.split()),
         language=post.language,
-        siblings=_siblings(image),
+        siblings=tuple(map(nameless, _siblings(image))),
     )
 
 
@@ -119,14 +135,19 @@ def _siblings(image: Image) -> tuple[str, ...]:
     return tuple(text for text in texts if text.strip())
 
 
-def _style(image: Image, guide: StyleGuide | None) -> Style:
+def _style(image: Image, guide: StyleGuide | None, nameless: Callable[[str], str]) -> Style:
     entries = GlossaryEntry.objects.filter(platform_connection=image.platform_connection_id).order_by("pk")[:MOST_TERMS]
     terms = tuple(
-        Term(entry.term, entry.looks_like, entry.instead_of, is_person=entry.kind == GlossaryEntry.Kind.PERSON)
+        Term(
+            nameless(entry.term),
+            nameless(entry.looks_like),
+            nameless(entry.instead_of),
+            is_person=entry.kind == GlossaryEntry.Kind.PERSON,
+        )
         for entry in entries
         if entry.kind != GlossaryEntry.Kind.PERSON or entry.has_consent  # the others' names leave no engine's way
     )
     if guide is None:
         return Style(glossary=terms)
-    avoid = tuple(line.strip() for line in guide.avoid.splitlines() if line.strip())
-    return Style(tone=guide.tone, avoid=avoid, notes=guide.notes, glossary=terms)
+    avoid = tuple(nameless(line.strip()) for line in guide.avoid.splitlines() if line.strip())
+    return Style(tone=nameless(guide.tone), avoid=avoid, notes=nameless(guide.notes), glossary=terms)

@@ -47,8 +47,6 @@ class CaptionVersion(models.Model):
     instruction = models.CharField(max_length=500, default="", db_default="", blank=True)  # given for this draft
     temperature = models.FloatField(null=True, blank=True)
     confidence = models.FloatField(null=True, blank=True)  # mean log-probability of a token, where the engine says so
-    # SHA-256 over the picture and all that the engine was asked with: the same call need not be made again.
-    request_key = models.CharField(max_length=64, default="", db_default="", blank=True)
     prompt_template = models.ForeignKey(
         PromptTemplate, on_delete=models.PROTECT, null=True, blank=True, related_name="versions"
     )
@@ -62,7 +60,6 @@ class CaptionVersion(models.Model):
         constraints = [enum_check("kind", VersionKind, "ck_caption_versions_kind")]
         indexes = [
             models.Index(fields=["image", "id"], name="ix_caption_version_image"),
-            models.Index(fields=["request_key", "kind"], name="ix_caption_version_request"),
             models.Index(fields=["kind", "created_at"], name="ix_caption_version_kind"),
         ]
 

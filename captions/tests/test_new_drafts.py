@@ -237,7 +237,6 @@ class VersionTests(NewDraftCase):
             parts=[{"language": "de", "text": "Zwei Boote."}, {"language": "en", "text": "Two boats."}],
             confidence=-0.25,
             temperature=0.7,
-            request_key="a" * 64,
             instruction="shorter",
             proposed_decorative=True,
             visible_text="Harbour",

@@ -63,6 +63,10 @@ class Chain:
     def name(self) -> str:
         return ",".join(engine.name for engine in self.engines)
 
+    @property
+    def follows_instructions(self) -> bool:
+        return any(engine.follows_instructions for engine in self.engines)
+
     def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer:
         """The first engine's answer; the next one is asked only after EngineRefused, and the answer notes why.
 

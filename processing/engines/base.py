@@ -150,6 +150,10 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def follows_instructions(self) -> bool:
+        """Whether `EngineRequest.instruction` and `temperature` make a difference to its texts."""
+
     def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer:
         """Describe one picture. Raises EngineUnavailable, EngineRefused or EngineMisconfigured."""
 

@@ -68,6 +68,7 @@ class ServedEngine(ABC):
     """Asks a model on a server. Safe to share between threads: what it learns is replaced whole."""
 
     name: str
+    follows_instructions = True
 
     def __init__(self, server: ModelServer, config: EngineConfig) -> None:
         self._server = server

@@ -33,6 +33,7 @@ class FakeEngine:
     says: Callable[[], str] = lambda: "A lighthouse on a rock, waves around it."
     asked: list[EngineRequest] = field(default_factory=list)
     name: str = "fake"
+    follows_instructions: bool = True
 
     def health(self) -> None:
         """It is well as long as the test is."""

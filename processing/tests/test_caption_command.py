@@ -272,6 +272,7 @@ class Scripted:
     """An engine that writes what the test wants."""
 
     name = "scripted"
+    follows_instructions = True
 
     def __init__(self, *texts: str, wait: threading.Event | None = None) -> None:
         self.texts = list(texts)

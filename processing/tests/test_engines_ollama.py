@@ -308,6 +308,8 @@ def test_something_else_on_ollamas_port_is_a_wrong_setting(httpserver: HTTPServe
 class Stub:
     """An engine that answers or fails as told."""
 
+    follows_instructions = True
+
     def __init__(self, name: str, outcome: EngineError | str) -> None:
         self.name, self.outcome, self.calls = name, outcome, 0
 

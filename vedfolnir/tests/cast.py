@@ -16,7 +16,7 @@ from accounts.roles import Role
 from accounts.tests.people import make_user
 from captions.models import CaptionVersion, GlossaryEntry, Image, Post, PromptTemplate, Publication, StyleGuide
 from platforms.models import Family, PlatformApp, PlatformConnection, PlatformMember
-from processing.models import CaptionGenerationTask, CaptionGenerationUserSettings, EngineAttempt, ProcessingRun
+from processing.models import CaptionGenerationTask, CaptionGenerationUserSettings, EngineAttempt, KeptAnswer, ProcessingRun
 
 OUR_APPS = ("accounts", "platforms", "captions", "processing")
 CHANGED_BY_LOOKING = (UserSession,)
@@ -102,6 +102,7 @@ def make_rows(people: dict[str, User], owner: User, member: User) -> Cast:
     )
     image = _make_image(post)
     EngineAttempt.objects.create(image=image, task_id=task.pk, engine="basic", model="basic", outcome="answered")
+    KeptAnswer.objects.create(image=image, request_key="a" * 64, answer={"text": "A lighthouse."})
     publication = Publication.objects.create(post=post, platform_connection=connection)
     StyleGuide.objects.create(platform_connection=connection, tone="plain")
     entry = GlossaryEntry.objects.create(platform_connection=connection, term="Rex")

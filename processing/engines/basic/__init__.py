@@ -17,6 +17,8 @@ from processing.engines.probe import PROBE_REQUEST, probe_picture
 from processing.preparation import PreparedImage
 
 MODEL = "basic/2"
+# What Cyrillic and Greek letters are read as by a model that knows Latin alone: MOCKBA, TABEPNA.
+_TWINS = (frozenset("ABCEHKMOPTXYaceopxykmt"), frozenset("ABEHIKMNOPTXYZov"))
 
 
 class BasicEngine:
@@ -73,6 +75,12 @@ def _worth_quoting(text: str, kind: Kind) -> bool:
     return kind is not Kind.SCREENSHOT or len(text) > 2 or not is_number(text)
 
 
+def _may_be_another_script(paragraphs: list[str]) -> bool:
+    """Whether all letters read as Latin look the same in Cyrillic or in Greek, so that nothing proves them Latin."""
+    letters = {character for text in paragraphs for character in text if character.isalpha()}
+    return len(letters) > 1 and any(letters <= twins for twins in _TWINS)
+
+
 def _notes(seen: Seen, language: str, request: EngineRequest) -> tuple[str, ...]:
     notes = ["The basic engine sees no things, people or actions: a person must check and complete this text."]
     named = [script for script in seen.unreadable if script != "unknown"]
@@ -80,6 +88,8 @@ def _notes(seen: Seen, language: str, request: EngineRequest) -> tuple[str, ...]
         notes.append(f"There seems to be {' and '.join(named)} text in the picture that could not be read.")
     elif seen.unreadable:
         notes.append("There seems to be text in the picture that could not be read.")
+    if _may_be_another_script(seen.paragraphs):
+        notes.append("All letters read look the same in Cyrillic or Greek: it may be another word than it seems.")
     if not request.language.lower().startswith(language):
         notes.append(f"The basic engine has no words for the language “{request.language}”: the text is in English.")
     return tuple(notes)

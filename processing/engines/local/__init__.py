@@ -28,6 +28,7 @@ class TransformersEngine:
     """
 
     name = "transformers"
+    follows_instructions = True
 
     def __init__(self, config: EngineConfig) -> None:
         self._wanted = config.transformers_model

@@ -48,6 +48,7 @@ class Obedient:
 
     attack: Attack
     name: str = "obedient"
+    follows_instructions: bool = True
 
     def describe(self, image: PreparedImage, request: EngineRequest) -> EngineAnswer:
         return EngineAnswer(text=self.attack.answer, engine=self.name, model="obedient-1", prompt_version="test/1")
