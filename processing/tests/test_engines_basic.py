@@ -284,3 +284,10 @@ def test_a_frame_of_something_longer_is_said_to_be_one(poster_of: str, said: str
     request = EngineRequest(poster_of=poster_of)
     assert engine.describe(picture, request).text.endswith(f"It is {said}.")
     assert engine.identity(picture, request) != engine.identity(picture, EngineRequest())
+
+
+@pytest.mark.parametrize(("text", "is_doubtful"), [("MOCKBA", True), ("TABEPNA", True), ("HOTEL", False)])
+def test_letters_that_other_scripts_share_are_noted(text: str, is_doubtful: bool) -> None:
+    answer = described(card(text, background="#fc3"))
+    assert answer.visible_text == text
+    assert any("Cyrillic or Greek" in note for note in answer.notes) == is_doubtful
