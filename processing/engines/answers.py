@@ -8,12 +8,13 @@ import json
 import math
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from processing.engines.base import EngineAnswer, EngineRefused, EngineRequest
 from processing.engines.prompts import prompt_version
-from vedfolnir.lib.text import clean_alt_text, is_missing, length
+from vedfolnir.lib.text import clean_alt_text, clean_line, is_missing, length
 
 CUT = frozenset({"length", "max_tokens", "max_length"})  # finish reasons: the text ends in the middle
 FILTERED = frozenset({"content_filter", "safety"})
@@ -38,12 +39,31 @@ _LABEL = re.compile(
     r"(?:\s+(?:for|of)\s+(?:the|this|your)\s+(?:image|picture|photo))?\s*\**\s*:\s*\**\s*",
     re.IGNORECASE,
 )
+_DAMAGED = "The model answered with JSON that is damaged or cut short."
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "'": "'", "「": "」"}
 _WEB_PAGE = re.compile(r"<\s*(?:!doctype|html|head|body)\b", re.IGNORECASE)  # at the start; a text may quote a tag
-_JSON = re.compile(r"^(?:\{\s*(?:[\"'}]|$)|\[\s*(?:[{\[\"]|$))")
-_LEAK = re.compile(r"\{\s*[\"']alt_?text[\"']\s*:.*", re.DOTALL | re.IGNORECASE)  # behind "Here is the JSON:"
+_FIELDS = (  # what models were seen to call a description
+    "alt_text",
+    *("alt", "alttext", "description", "caption", "text", "image_description", "alternative_text"),
+    *("beschreibung", "bildbeschreibung", "alternativtext", "texte_alternatif", "descripción", "descripcion"),
+    *("texto_alternativo", "descrizione", "testo_alternativo", "descrição", "descricao"),
+)
+_TROUBLE = frozenset({"error", "errors", "message", "detail", "details", "arguments", "choices", "tool_calls"})
+_JSON = re.compile(r"^(?:\{\s*(?:[\"'}]|$)|\[\s*(?:[{\[\"]|$))")  # the whole answer is, or was to be, JSON
+_KEY = "(?:" + "|".join(_FIELDS).replace("_", "[_ -]?") + ")"
+_OBJECT = re.compile(  # in the midst of an answer: with a name and a colon, or cut off within its first name
+    rf"\{{\s*(?:\"[^\"{{}}\n]{{1,60}}\"\s*:|'[^'{{}}\n]{{1,60}}'\s*:|{_KEY}\s*:|[\"'][^\"']{{0,60}}$)", re.IGNORECASE
+)
+_WITHOUT_BRACE = re.compile(rf"[\"']{_KEY}[\"']\s*:\s*[\"'\[{{]", re.IGNORECASE)
+_CALL = re.compile(r"</?(?:tool_calls?|function(?:_calls?)?|tool)\b|\[TOOL_CALLS\]", re.IGNORECASE)
+_ERROR = re.compile(  # what programs print, where a model's words were to be
+    r"^(?:(?:http/[\d.]+ )?[45]\d\d (?:bad gateway|bad request|internal server error|service (?:temporarily )?"
+    r"unavailable|gateway time-?out|not found|unauthorized|forbidden|too many requests)[.!]?"
+    r"|internal server error\.?|(?:[a-z_.]*(?:error|exception): |traceback \(most recent call last\)"
+    r"|upstream connect error|cuda out of memory).*)$",
+    re.DOTALL | re.IGNORECASE,
+)
 _DECORATIVE = re.compile(r"^[\s*_`\"“]*\[\s*decorative\s*\][\s*_`]*[:.\u2013\u2014-]*\s*", re.IGNORECASE)
-_TEXT_FIELDS = ("alt_text", "alt", "alttext", "description", "caption", "text")
 
 
 @dataclass(frozen=True)
@@ -103,12 +123,8 @@ def clean_answer(content: str) -> Cleaned:
     text = clean_alt_text(_SPECIAL.sub("", _without_thinking(content)))
     fenced = _FENCE.match(text)
     text = fenced[1].strip() if fenced else text
-    decorative = False
-    leak = _LEAK.search(text)
-    if leak or _JSON.match(text):
-        text, decorative = _from_json(leak[0].rpartition("}")[0] + "}" if leak and leak.start() else text)
-    if _WEB_PAGE.match(text):
-        raise EngineRefused("The model answered with a web page instead of a description.")
+    _require_words(text)
+    text, decorative = _from_json(text)
     text = _bare(text)
     marked = _DECORATIVE.match(text)
     if marked:
@@ -127,12 +143,54 @@ def _without_thinking(content: str) -> str:
     return _END.sub("", content)  # some templates begin the thinking themselves, so that only its end is in the answer
 
 
+def _require_words(text: str) -> None:
+    """Raises EngineRefused for a web page, the call of a tool, and what a program says that failed."""
+    if _WEB_PAGE.match(text):
+        raise EngineRefused("The model answered with a web page instead of a description.")
+    if _CALL.search(text):
+        raise EngineRefused("The model called a tool instead of describing the picture.")
+    if _ERROR.match(text):
+        raise EngineRefused(f"The model answered with an error instead of a description: {clean_line(text, 200)}")
+
+
 def _from_json(text: str) -> tuple[str, bool]:
-    """The text of an answer that is JSON, and whether it says decorative. Raises EngineRefused: half, or no text."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        raise EngineRefused("The model answered with JSON that is damaged or cut short.") from None
+    """The text of an answer that is JSON or holds it, and whether it says decorative; an answer without, as it is.
+
+    Raises EngineRefused: half of it, no description in it, or more than one.
+    """
+    is_json = bool(_JSON.match(text))
+    if is_json:
+        try:
+            return _described(json.loads(text))
+        except (ValueError, RecursionError):
+            pass  # there may be words around it
+    found = list(_objects(text))
+    if len(found) > 1:
+        raise EngineRefused("The model answered with several descriptions in JSON.")
+    if found:
+        return _described(found[0])
+    if is_json or _WITHOUT_BRACE.search(text):
+        raise EngineRefused(_DAMAGED)
+    return text, False
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """The objects of JSON in an answer, but for those that a sentence quotes. Raises EngineRefused for half of one."""
+    end = 0
+    for opening in _OBJECT.finditer(text):
+        if opening.start() < end:
+            continue  # within the one before
+        try:
+            value, end = json.JSONDecoder().raw_decode(text, opening.start())
+        except (ValueError, RecursionError):
+            raise EngineRefused(_DAMAGED) from None
+        goes_on = opening.start() > 0 and text[end:].lstrip()[:1].islower()
+        if _text_field(value) is not None or _TROUBLE & _names(value) or not goes_on:
+            yield value
+
+
+def _described(value: Any) -> tuple[str, bool]:
+    """The description in what JSON said. Raises EngineRefused where none is."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, str):
@@ -146,12 +204,13 @@ def _from_json(text: str) -> tuple[str, bool]:
 
 
 def _text_field(value: dict[str, Any]) -> str | None:
-    """The field with a name of ours, else the only one that holds text."""
-    texts = {str(name).lower().replace("-", "_"): field for name, field in value.items() if isinstance(field, str)}
-    for name in _TEXT_FIELDS:
-        if name in texts:
-            return texts[name]
-    return next(iter(texts.values())) if len(texts) == 1 else None
+    """What stands under a name that means a description: an error, a thought or a name of something is none."""
+    texts = {name.lower().replace("-", "_"): field for name, field in value.items() if isinstance(field, str)}
+    return next((texts[name] for name in _FIELDS if name in texts), None)
+
+
+def _names(value: dict[str, Any]) -> set[str]:
+    return {name.lower() for name in value}
 
 
 def _bare(text: str) -> str:
