@@ -7,6 +7,7 @@ Two perceptual hashes that differ in at most NEAR bits agree, in one of their fo
 so 17 values of each part are looked up by its index, and nothing else is read.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ ENGINE = "memory"  # what a recalled text is recorded as drafted by
 NEAR = 7
 BITS, BANDS = 64, ("band_0", "band_1", "band_2", "band_3")
 BAND_BITS = BITS // len(BANDS)
+_HASH = re.compile(f"[0-9a-f]{{{BITS // 4}}}")
 NO_BAND = 1 << BAND_BITS  # outside of what is looked up: the hash says nothing about the picture
 READ_MOST = 1000  # rows of one band: pictures that share a part of their looks, such as the head of a page
 LOADED_MOST = 20  # of the nearest
@@ -115,7 +117,7 @@ def bands(perceptual_hash: str) -> tuple[int, ...]:
 
 def says_something(perceptual_hash: str) -> bool:
     """Whether the hash is evidence: not one that is as near to that of a blank picture as a duplicate may be."""
-    if len(perceptual_hash) != BITS // 4:
+    if not _HASH.fullmatch(perceptual_hash):
         return False
     return NEAR < int(perceptual_hash, 16).bit_count() < BITS - NEAR
 

@@ -24,7 +24,7 @@ from vedfolnir.tests import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-PORTABLE = "database and not mariadb and not browser and not services"
+PORTABLE = "database and not mariadb and not browser and not services and not once"
 PROCESSES = 2
 
 # What `check --deploy` judges is the production shape.

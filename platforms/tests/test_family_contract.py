@@ -23,6 +23,8 @@ from platforms.tests.contract import (
     running,
 )
 
+pytestmark = pytest.mark.once
+
 ODD_TEXTS = {
     "emoji": "Ein Segelboot 🏳️‍🌈 👩‍👩‍👧 e\u0301",
     "special characters": "4 > 1 & 2 < 3, \"Möwe\", 'Wind', C:\\neu, 100 %, I <3 it",

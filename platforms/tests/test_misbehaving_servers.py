@@ -20,6 +20,8 @@ from platforms.clients.writing import Writer
 from platforms.tests.cast import WRITING, attachment_json, host_of, mastodon, status_json
 from vedfolnir.lib import outbound
 
+pytestmark = pytest.mark.once
+
 STATUSES = "/api/v1/accounts/1/statuses"
 VERIFY = "/api/v1/accounts/verify_credentials"
 

@@ -24,7 +24,7 @@ from platforms.sandbox.testing import SandboxHandle, running_sandbox
 from platforms.tests.cast import host_of
 from platforms.tests.oauth_way import Browser, denied, exchanges, said, text_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 FAMILIES = ("mastodon", "gotosocial", "pixelfed", "takahe", "pleroma", "snac")
 LEAST = {

@@ -17,6 +17,8 @@ from platforms.clients.snac import SnacClient
 from platforms.sandbox.testing import Picture
 from platforms.tests.snac import RealSnac, everything
 
+pytestmark = pytest.mark.once
+
 EDITING = "2.96"
 TEXT = "Das Segelboot „Möwe“ <bei> Wind & \"Wellen\" 🐈‍⬛\n\nC:\\neu\t&amp; 'mehr' &lt;b&gt;"
 POSTS: dict[str, dict[str, Any]] = {

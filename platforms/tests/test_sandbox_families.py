@@ -15,6 +15,8 @@ from platforms.sandbox.ids import FlakeIds
 from platforms.sandbox.testing import Picture, SandboxHandle, running_sandbox
 from platforms.tests.api import Api, Json
 
+pytestmark = pytest.mark.once
+
 ALL = list(families.FAMILIES)
 NODEINFO = {"pixelfed": "/api/nodeinfo/2.0.json", "takahe": "/nodeinfo/2.0/", "snac": "/nodeinfo_2_0"}
 WHO = "/api/v1/accounts/verify_credentials"

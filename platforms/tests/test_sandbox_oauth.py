@@ -14,6 +14,8 @@ from platforms.sandbox.testing import SandboxHandle
 from platforms.tests.api import Api
 from platforms.tests.oauth import BACK, SCOPES, VERIFIER, Client, code_in, make_client
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def client(sandbox: SandboxHandle, anonymous: Api) -> Client:

@@ -20,6 +20,8 @@ from processing.engines.probe import PROBE_REQUEST, probe_picture
 from processing.tests.contract_engines import ContractEngine, Subject, contract_engines
 from vedfolnir.lib.text import clean_alt_text
 
+pytestmark = pytest.mark.once
+
 GERMAN = EngineRequest(language="de", max_length=500)
 
 

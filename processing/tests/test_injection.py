@@ -28,6 +28,8 @@ from processing.tests.tasks_case import TasksCase
 from processing.tests.test_prompts import FENCE, PICTURE, parts
 from processing.tests.tiny_model import drawing
 
+pytestmark = pytest.mark.once
+
 POSTS, PICTURES = posts(), pictures()
 GRAVE = frozenset({"blocker", "major"})
 # Of the answers that obey. Before the checks were looked over with this set, 84 % of posts and 87 % of pictures were

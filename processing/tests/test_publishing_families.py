@@ -1,5 +1,6 @@
 """The whole way on a sandbox of every server family: scan, approve, write, read back, undo; and every way to fail."""
 
+import pytest
 from django.utils import timezone
 
 from accounts.models import AuditLog
@@ -11,6 +12,8 @@ from processing.publishing import Result, leases, publish_publication, requests
 from processing.publishing.steps import Step
 from processing.tests.families_case import SERVERS, FamilyCase, at, die
 from processing.tests.publishing_case import Killed
+
+pytestmark = pytest.mark.once
 
 ALBUM = [Picture(), Picture("An old harbour.", focus="0.5,-0.25"), Picture("🎉"), Picture(focus="-0.1,0.2")]
 WHOLE = ["Picture 0: a boat.", "An old harbour.", "Picture 2: a boat.", "Picture 3: a boat."]

@@ -44,6 +44,8 @@ from processing.tests.publishing_case import Killed, own_traffic, passing_time
 from processing.tests.publishing_world import Shown, World, Writes
 from vedfolnir.lib.text import clean_alt_text
 
+pytestmark = pytest.mark.once
+
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "0"))
 STEPS = 8
 

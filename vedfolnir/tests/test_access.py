@@ -16,6 +16,8 @@ from accounts.models import User
 from accounts.roles import Ability
 from vedfolnir.tests.cast import Cast, everything, make_cast
 
+pytestmark = pytest.mark.once
+
 ANYBODY = "anybody"
 Who = Ability | str | None  # None: the method is not offered
 

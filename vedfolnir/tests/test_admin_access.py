@@ -17,6 +17,8 @@ from captions.models import PromptTemplate
 from vedfolnir.tests.cast import Cast, everything, make_cast
 from vedfolnir.tests.test_access import browser, is_sign_in
 
+pytestmark = pytest.mark.once
+
 MODELS = {model._meta.label: model for model in admin.site._registry}
 STAFF = ("moderator", "admin")
 OTHERS = ("owner", "reader", "colleague", "viewer", "reviewer", "unapproved", "switched_off")

@@ -24,6 +24,8 @@ from platforms.fields import EncryptedTextField
 from vedfolnir.tests.cast import OUR_APPS, Cast, everything, make_cast, make_rows
 from vedfolnir.tests.test_access import ACCESS, ADDRESSES, NAMED_IN_THE_FORM, browser, is_sign_in
 
+pytestmark = pytest.mark.once
+
 NOBODYS = 999_999_999
 NOBODYS_TASK = str(uuid4())
 CANARY = "kanarienvogel"

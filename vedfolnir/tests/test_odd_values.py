@@ -8,6 +8,8 @@ from django.urls import reverse
 from vedfolnir.tests.cast import Cast, make_cast
 from vedfolnir.tests.test_access import ADDRESSES
 
+pytestmark = pytest.mark.once
+
 NUMBERS = ("9" * 18, str(2**63 - 1), str(2**63), "9" * 20, "9" * 5000, "0", "-1", "٣", "²", "1e9", "\x00", "")
 MOMENTS = (
     "0001-01-01T00:00:00+14:00",

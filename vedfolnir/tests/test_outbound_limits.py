@@ -23,6 +23,7 @@ from vedfolnir.tests.internet import (
     rude_server,
     wait_for_goodbye,
 )
+from vedfolnir.tests.live import wait_until
 
 # Size
 
@@ -207,7 +208,8 @@ def test_a_head_that_went_out_in_time_is_not_followed_by_its_body_later(monkeypa
 
     times = iter([0.0, 31.0])
     monkeypatch.setattr(clock, "moment", lambda: next(times))
-    with rude_server(listen) as port, client_of_port(port) as client, pytest.raises(OutboundTooLate):
-        client.put("/", json={"text": "late"}, not_after=30.0)
+    with rude_server(listen) as port:
+        with client_of_port(port) as client, pytest.raises(OutboundTooLate):
+            client.put("/", json={"text": "late"}, not_after=30.0)
+        wait_until(lambda: b"Content-Length" in b"".join(seen), "the head to arrive")
     assert b"late" not in b"".join(seen)
-    assert b"Content-Length" in b"".join(seen)
