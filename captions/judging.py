@@ -61,7 +61,8 @@ def judge(image: Image, text: str, around: Around | None = None) -> Judgement:
 def judge_parts(image: Image, parts: Sequence[tuple[str, Around]], between: str = "\n\n") -> Judgement:
     """Judge one text of several parts, each by what is around it (a text in several languages, say).
 
-    Places count from the beginning of the whole, which stands for the limit of the server alone.
+    Places count from the beginning of the whole, which stands for the limit of the server alone. What is wrong with
+    several parts in the same way costs once: in the later ones it is a note that shows the place.
     """
     whole, limit = between.join(text for text, _around in parts), alt_text_limit(image.platform_connection)
     findings: list[Finding] = [] if length(whole) <= limit else [checks.finding("over-limit", (limit, length(whole)))]
@@ -69,7 +70,12 @@ def judge_parts(image: Image, parts: Sequence[tuple[str, Around]], between: str 
     start = 0
     for text, around in parts:
         judged = judge(image, text, replace(around, limit=None))
-        findings += [finding.moved(start) for finding in judged.findings]
+        charged = {finding.code for finding in findings}
+        for finding in judged.findings:
+            if finding.code not in charged:
+                findings.append(finding.moved(start))
+            elif finding.span is not None:
+                findings.append(replace(finding.moved(start), severity="note"))
         reasons += [reason for reason in judged.reasons if reason not in reasons]
         start += length(text) + length(between)
     return Judgement(checks.gravest_first(findings), reasons)

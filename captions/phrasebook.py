@@ -34,6 +34,7 @@ class Phrasebook:
     cut_off: re.Pattern[str] = _NEVER  # words that no text ends with
     ground: re.Pattern[str] = _NEVER  # "on a blue background", with a group `colour`
     honorific: re.Pattern[str] = _NEVER  # a person's name with さん and the like, with a group `name`
+    somebody: str = "a person"  # what to say instead of a name
     names: bool = False  # whether a capital in mid-sentence marks a name
     not_names: frozenset[str] = frozenset()  # case folded
     titles: frozenset[str] = frozenset()  # what stands before a person's name; case folded
@@ -86,6 +87,7 @@ def _read(code: str) -> Phrasebook:
         cut_off=_ending_with(data.get("cut_off", ())),
         ground=_any_of(grounds if colours else (), spaced=spaced),
         honorific=_before(data.get("honorifics", ())),
+        somebody=data.get("somebody", "a person"),
         names=data.get("names", False),
         not_names=frozenset(data.get("not_names", "").split()),
         titles=frozenset(data.get("titles", ())),

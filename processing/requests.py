@@ -10,7 +10,6 @@ from captions import checks, language_codes, phrasebook, prompting
 from captions.actions import alt_text_limit
 from captions.checks.names import unconsented
 from captions.checks.people import without
-from captions.judging import around_image
 from captions.languages import detect
 from captions.models import GlossaryEntry, Image, PromptTemplate, StyleGuide
 from processing.engines.base import EngineRequest, Examination, PostContext, Style, Template, Term
@@ -58,7 +57,7 @@ def base_request(image: Image, examination: Examination | None, guide: StyleGuid
         style=_style(image, guide, nameless),
         examined=examination,
         instruction=instruction,
-        previous=image.text if instruction else "",
+        previous=nameless(image.text) if instruction else "",
         poster_of=image.attachment_type if image.attachment_type in _POSTERS else "",
     )
 
@@ -111,7 +110,11 @@ def _nameless(image: Image) -> list[str]:
         platform_connection=image.platform_connection_id, kind=GlossaryEntry.Kind.PERSON, has_consent=False
     )
     terms = [checks.Term(term, is_person=True) for term in people.values_list("term", flat=True)]
-    return unconsented(terms, around_image(image).posted)
+    post = image.post
+    around = checks.Around(
+        post_text=post.post_content or "", content_warning=post.spoiler_text, tags=tuple(post.tags.split())
+    )
+    return unconsented(terms, around.posted)
 
 
 def _context(image: Image, nameless: Callable[[str], str]) -> PostContext:
@@ -149,5 +152,6 @@ def _style(image: Image, guide: StyleGuide | None, nameless: Callable[[str], str
     )
     if guide is None:
         return Style(glossary=terms)
-    avoid = tuple(nameless(line.strip()) for line in guide.avoid.splitlines() if line.strip())
+    lines = map(str.strip, guide.avoid.splitlines())
+    avoid = tuple(line for line in lines if line and line == nameless(line))  # no name is sent, not even to be avoided
     return Style(tone=nameless(guide.tone), avoid=avoid, notes=nameless(guide.notes), glossary=terms)

@@ -54,6 +54,11 @@ class Around:
     engine: str | None = None  # what wrote the text; None: a person
     is_kept: bool = True  # whether the server keeps the text as it is written, its length aside
 
+    @property
+    def posted(self) -> str:
+        """The words of the post itself: its text, content warning and tags."""
+        return " ".join((self.post_text, self.content_warning, *map(_spaced_out, self.tags)))
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -89,7 +94,7 @@ class Reading:
 
     @cached_property
     def posted(self) -> str:
-        return " ".join((self.around.post_text, self.around.content_warning, *map(_spaced_out, self.around.tags)))
+        return self.around.posted
 
     @cached_property
     def seen(self) -> frozenset[str]:

@@ -6,14 +6,15 @@ names and by what is said to them (さん). No list of names is complete.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
 from captions import phrasebook
-from captions.checks.around import Reading, units
+from captions.checks.around import Reading, Term, units
 from captions.checks.findings import Finding, finding
+from captions.checks.people import mentions
 from captions.languages import base, other_language
 
 _WORD = re.compile(r"[^\W\d_]+(?:[’'\-][^\W\d_]+)*")
@@ -63,10 +64,19 @@ def on_names(reading: Reading) -> Iterator[Finding]:
 
 def _unconsented(reading: Reading) -> Iterator[re.Match[str]]:
     """People of the glossary who did not agree, where the post does not name them."""
-    for person in reading.around.glossary:
-        if not person.is_person or person.has_consent or person.term.casefold() in reading.posted.casefold():
-            continue
-        yield from re.finditer(rf"(?<![^\W_]){re.escape(person.term)}", reading.bare, re.IGNORECASE)
+    for person in unconsented(reading.around.glossary, reading.posted):
+        yield from mentions(person, reading.bare)
+
+
+def unconsented(glossary: Iterable[Term], posted: str) -> list[str]:
+    """The names of those who did not agree to be named and whom the post (its words and tags) does not name."""
+    people = (term.term for term in glossary if term.is_person and not term.has_consent)
+    return [name for name in people if name.strip() and not _is_posted(name, posted)]
+
+
+def _is_posted(name: str, posted: str) -> bool:
+    tag = "".join(name.split()).casefold()
+    return any(mentions(name, posted)) or tag in posted.casefold().split()
 
 
 def _names(reading: Reading) -> Iterator[Name]:

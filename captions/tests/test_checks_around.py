@@ -142,6 +142,46 @@ def test_who_did_not_agree_is_found_in_texts_of_people_too() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Ann", "An anniversary cake with annual rings on a table."),
+        ("Max", "A maximum thermometer at a market."),
+        ("Rose", "A pink rose in a vase; the sun rose behind it."),
+        ("Tim", "Es timt."),
+        ("Ann", "Anna sits on a bench."),
+        ("林", "森林の写真。"),
+    ],
+)
+def test_a_name_within_another_word_names_nobody(name: str, text: str) -> None:
+    assert "person-without-consent" not in found(text, engine=None, glossary=(Term(name, is_person=True),))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "post"),
+    [
+        ("Ann", "Ann smiles at the camera.", "Planning day"),
+        ("Bo", "Bo sits on a chair.", "A book about bones"),
+        ("Al Smith", "Al  Smith smiles.", "Also smithing"),
+        ("Ann", "Ann's dog runs on a meadow.", ""),
+        ("Ann", "ANN AND HER DOG run.", ""),
+        ("Ann", "ann and her dog on a bench", ""),
+        ("Zork Blatt", "Zork Blatts Hund schläft.", ""),
+        ("安倍晋三", "安倍晋三が演説している。", ""),
+        ("시진핑", "시진핑이 손을 흔든다.", ""),
+        ("محمد", "يقف محمد ومحمد هنا.", ""),
+    ],
+)
+def test_a_post_with_a_word_that_holds_a_name_does_not_name_the_person(name: str, text: str, post: str) -> None:
+    assert "person-without-consent" in found(text, engine=None, post_text=post, glossary=(Term(name, is_person=True),))
+
+
+def test_a_hashtag_of_the_post_may_name_a_person() -> None:
+    glossary = (Term("Jo Example", is_person=True),)
+    for tag in ("JoExample", "joexample"):
+        assert "person-without-consent" not in found("Jo Example on a bench.", tags=(tag,), glossary=glossary)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "A French bulldog and a German shepherd share a bone on Christmas Eve's table.",

@@ -83,6 +83,18 @@ class JudgingTests(TestCase):
         image = Image.objects.select_related("post", "platform_connection").get(pk=image.pk)
         assert judge_parts(image, [english, german]).score == 1
 
+    def test_what_is_wrong_in_every_language_costs_once(self) -> None:
+        image = self.image(visible_text="Street festival on Saturday", image_category="photo")
+        texts = (("en", "Perhaps a tent on a meadow."), ("de", "Vielleicht ein Zelt auf einer Wiese."))
+        parts = [(text, around_image(image, language=code, engine="ollama")) for code, text in texts]
+        judged, single = judge_parts(image, parts), judge_parts(image, parts[:1])
+        assert [(finding.code, finding.severity) for finding in judged.findings] == [
+            ("misses-text", "major"),
+            ("hedge", "minor"),
+            ("hedge", "note"),
+        ]
+        assert judged.score == single.score == 67
+
     def test_a_decision_is_judged_by_the_text_in_the_picture_too(self) -> None:
         image = self.image(visible_text="Street festival on Saturday", image_category="text")
         actions.approve(image, text="A colourful poster.", reviewer=self.alice)

@@ -10,6 +10,7 @@ from captions.kinds import Kind
 from captions.models import GlossaryEntry, Image, Post, PromptTemplate, StyleGuide
 from platforms.models import PlatformConnection
 from processing.engines.base import EngineRequest, Examination, Template, Term
+from processing.engines.prompts import build_prompt
 from processing.models import CaptionGenerationTask
 from processing.requests import requests_for
 from processing.task_settings import TaskSettings
@@ -143,6 +144,30 @@ class StyleTests(RequestTests):
                 platform_connection=self.connection, term=term, kind=kind, has_consent=consent, looks_like="red"
             )
         self.assertEqual(self.only().style.glossary, (Term("Rex", "red"), Term("Ada", "red", is_person=True)))
+
+    def test_who_did_not_agree_is_named_nowhere_in_what_is_sent(self) -> None:
+        GlossaryEntry.objects.create(
+            platform_connection=self.connection, term="Zorana Petrik", kind=GlossaryEntry.Kind.PERSON
+        )
+        GlossaryEntry.objects.create(
+            platform_connection=self.connection,
+            term="Rex",
+            looks_like="Zorana Petrik's dog",
+            instead_of="dog of Zorana Petrik",
+        )
+        self.guide(tone="like Zorana Petrik", avoid="Zorana Petrik", notes="Zorana Petrik lives here. Say pier.")
+        self.make_image(1, remote_alt_text="Zorana Petrik on a sofa")
+        sent = {"regenerate_instruction": "shorter, with Zorana Petrik", "generated_caption": "Zorana Petrik smiles."}
+        self.say("At home.")
+        request = self.only(**sent)
+        self.assertNotIn("Petrik", build_prompt(PICTURE, request))
+        self.assertEqual(request.context.siblings, ("a person on a sofa",))
+        self.assertEqual(request.style.notes, "a person lives here. Say pier.")
+        self.assertEqual(request.style.glossary[0].looks_like, "a person's dog")
+        self.say("Zuhause.", language="de")
+        self.assertEqual(self.only(**sent).context.siblings, ("eine Person on a sofa",))
+        self.say("At home with Zorana Petrik.")  # who is named by the post may be named
+        self.assertEqual(self.only(**sent).context.siblings, ("Zorana Petrik on a sofa",))
 
     def test_the_style_of_another_connection_does_not(self) -> None:
         other = PlatformConnection.objects.create(
