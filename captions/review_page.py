@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -76,6 +77,7 @@ class ReviewPage:
             "what_follows": what_follows(image),
             "is_drafting": image.status == Image.Status.PENDING and image.captioned_at is None,
             "kind": dict(Kind.choices).get(image.image_category or "", ""),
+            "text_html": self._text_html(texts),
             **self._beside(texts, text),
             **self._outcome(latest),
         }
@@ -84,6 +86,13 @@ class ReviewPage:
         if self.typed.text is not None:
             return self.typed.text
         return self.chosen.text if self.chosen else self.image.text
+
+    def _text_html(self, texts: Sequence[CaptionVersion]) -> SafeString:
+        """The best text so far, by languages as far as they were noted when it was made."""
+        text = self.image.text
+        noted = next((version for version in texts if version.text == text), None)
+        version = noted or CaptionVersion(text=text, language=self.image.language)
+        return review_texts.as_html(review_texts.passages(version, [(text, False)]))
 
     def _language(self) -> str:
         """Of the text in the box, where it is known not to be the draft."""

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext as _
 
 from captions import memory
-from captions.candidates import disagreement, marked
-from captions.languages import same_language
+from captions.candidates import disputed, marked
+from captions.languages import direction, same_language
 from captions.models import CaptionVersion, Image
 from captions.refusals import DecisionRefused
 
@@ -22,6 +24,18 @@ WISHES = {
 }
 MORE, CANDIDATES = "more", 2
 IN_LANGUAGE = "in-"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What a text says in one language, in pieces of which some are marked."""
+
+    language: str
+    pieces: Sequence[tuple[str, bool]]
+
+    @property
+    def direction(self) -> str:
+        return direction(self.language)
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,10 @@ class Offered:
         return any(is_marked for _part, is_marked in self.parts)
 
     @property
+    def html(self) -> SafeString:
+        return as_html(passages(self.version, self.parts))
+
+    @property
     def when(self) -> datetime:
         return self.version.created_at
 
@@ -50,10 +68,62 @@ class Lookalike:
     version: CaptionVersion
     is_same_file: bool
 
+    @property
+    def html(self) -> SafeString:
+        return as_html(passages(self.version, [(self.version.text, False)]))
+
+
+def passages(version: CaptionVersion, pieces: Sequence[tuple[str, bool]]) -> list[Passage]:
+    """The text of `version`, which `pieces` are cut from, by languages; one passage where it is in one language.
+
+    The texts of all pieces, in a row, are the text. An approved text is in the languages of the draft that it repeats.
+    """
+    starts = _starts(version)
+    ends = [start for _language, start in starts[1:]] + [len(version.text)]
+    return [Passage(language, _cut(pieces, start, end)) for (language, start), end in zip(starts, ends, strict=True)]
+
+
+def as_html(passages: Sequence[Passage]) -> SafeString:
+    """An element for each language where there are several. Nothing comes between: scripts take the text from here."""
+    inside = [
+        format_html_join(
+            "", "{}", ((format_html("<mark>{}</mark>", piece) if marks else piece,) for piece, marks in each)
+        )
+        for each in (passage.pieces for passage in passages)
+    ]
+    if len(passages) == 1:
+        return inside[0]
+    named = ((passage.language, passage.direction, html) for passage, html in zip(passages, inside, strict=True))
+    return format_html_join("", '<span class="passage" lang="{}" dir="{}">{}</span>', named)
+
+
+def _starts(version: CaptionVersion) -> list[tuple[str, int]]:
+    """The languages of the text, and where each begins."""
+    draft = version.based_on
+    parts = version.parts or (draft.parts if draft is not None and draft.text == version.text else [])
+    starts, behind = [], 0
+    for part in parts:
+        found = version.text.find(part["text"], behind)
+        if found < 0:  # somebody stored another text with them
+            return [(version.language, 0)]
+        starts.append((part["language"], found))
+        behind = found + len(part["text"])
+    return [(starts[0][0], 0), *starts[1:]] if starts else [(version.language, 0)]
+
+
+def _cut(pieces: Sequence[tuple[str, bool]], start: int, end: int) -> list[tuple[str, bool]]:
+    """What lies between the two places, in code points of all pieces in a row."""
+    kept, place = [], 0
+    for piece, is_marked in pieces:
+        if inside := piece[max(0, start - place) : max(0, end - place)]:
+            kept.append((inside, is_marked))
+        place += len(piece)
+    return kept
+
 
 def texts_of(image: Image) -> list[CaptionVersion]:
     """The texts that the image had, with their authors, the latest first; HISTORY_MOST at most."""
-    return list(image.versions.select_related("author").order_by("-pk")[:HISTORY_MOST])
+    return list(image.versions.select_related("author", "based_on").order_by("-pk")[:HISTORY_MOST])
 
 
 def latest(texts: Sequence[CaptionVersion], *kinds: str) -> CaptionVersion | None:
@@ -93,7 +163,7 @@ def lookalikes(image: Image) -> list[Lookalike]:
     finals = CaptionVersion.objects.filter(
         image__in=[suggestion.image.pk for suggestion in found], kind=CaptionVersion.Kind.FINAL
     )
-    by_image = {version.image_id: version for version in finals.order_by("pk")}
+    by_image = {version.image_id: version for version in finals.select_related("based_on").order_by("pk")}
     return [
         Lookalike(one.image, by_image[one.image.pk], one.image.content_hash == image.content_hash)
         for one in found
@@ -162,8 +232,7 @@ def _english_name(code: str) -> str:
 def _compared(version: CaptionVersion, versions: Sequence[CaptionVersion]) -> Sequence[tuple[str, bool]]:
     """The text with what the others of its language do not bear out."""
     others = [one for one in versions if one is not version and same_language(one.language, version.language)]
-    spans = disagreement([version.text, *(one.text for one in others)], version.language)[0]
-    return marked(version.text, spans)
+    return marked(version.text, disputed(version.text, [one.text for one in others], version.language))
 
 
 def _offered(version: CaptionVersion, parts: Sequence[tuple[str, bool]], shown: str) -> Offered:

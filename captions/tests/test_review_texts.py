@@ -248,3 +248,57 @@ class FoundTests(TextsCase):
         self.ask()
         drafts.record_draft(self.image.pk, self.claim().attempts, draft("The lighthouse.", engine="memory", model=""))
         self.assertContains(self.client.get(self.url()), "own approved text for the same picture")
+
+
+ENGLISH, ARABIC = "A sign by the door.", "“OPEN 24” لافتة كتب عليها.\nوباب."
+BOTH = f"{ENGLISH}\n\n{ARABIC}"
+PARTS = [{"language": "en", "text": ENGLISH}, {"language": "ar", "text": ARABIC}]
+
+
+class SeveralLanguagesTests(TextsCase):
+    def offered(self, **fields: Any) -> CaptionVersion:
+        known = {"image": self.image, "kind": CaptionVersion.Kind.GENERATED, "text": BOTH, "language": "en"}
+        return CaptionVersion.objects.create(**known | {"parts": PARTS} | fields)
+
+    def test_each_language_stands_in_an_element_of_its_own_that_runs_as_it_does(self) -> None:
+        self.offered()
+        page = self.client.get(self.url()).content.decode()
+        self.assertIn(f'<span class="passage" lang="en" dir="ltr">{ENGLISH}\n\n</span>', page)
+        self.assertIn(f'<span class="passage" lang="ar" dir="rtl">{ARABIC}</span></p>', page)
+
+    def test_the_marks_of_candidates_stay_where_they_are(self) -> None:
+        version = self.offered()
+        place = BOTH.index("door")
+        pieces = [(BOTH[:place], False), (BOTH[place : place + 8], True), (BOTH[place + 8 :], False)]
+        first, second = review_texts.passages(version, pieces)
+        self.assertEqual([piece for piece, is_marked in first.pieces if is_marked], ["door.\n\n"])
+        self.assertEqual([piece for piece, is_marked in second.pieces if is_marked], [BOTH[place + 7]])
+        self.assertEqual("".join(piece for one in (first, second) for piece, _marked in one.pieces), BOTH)
+
+    def test_an_approved_text_is_in_the_languages_of_its_draft(self) -> None:
+        draft_version = self.offered()
+        actions.approve(self.image, text=BOTH, reviewer=self.alice)
+        final = self.image.versions.get(kind=CaptionVersion.Kind.FINAL)
+        self.assertEqual(final.based_on, draft_version)
+        page = self.client.get(self.url()).content.decode()
+        self.assertEqual(page.count('lang="ar" dir="rtl"'), 3)  # the text, the approval and the draft
+
+    def test_a_text_that_is_not_made_of_its_parts_is_one_passage(self) -> None:
+        version = self.offered(text="Two boats.")
+        self.assertEqual(
+            review_texts.passages(version, [("Two boats.", False)]),
+            [review_texts.Passage("en", [("Two boats.", False)])],
+        )
+
+    def test_strangers_texts_run_as_their_letters_do(self) -> None:
+        post = make_post(
+            self.connection, post_content="“OPEN” שלט ליד הדלת", spoiler_text="שלום", language="he", sensitive=True
+        )
+        other = make_image(post, draft="שלט", language="he")
+        make_image(post, draft="دب", language="ar", attachment_index=1)
+        queue = self.client.get(reverse("captions:queue")).content.decode()
+        for page in (queue, self.client.get(reverse("captions:review", args=[other.pk])).content.decode()):
+            self.assertIn('Content warning: <bdi lang="he">שלום</bdi>', page)
+        self.assertRegex(queue, r'class="alt-text clamp"\s+lang="he"\s+dir="auto"')
+        self.assertRegex(page, r'class="prose"\s+lang="he"\s+dir="auto"')
+        self.assertRegex(page, r'<bdi class="small muted"\s+lang="ar">دب</bdi>')
