@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -245,9 +245,9 @@ def _picture_values(picture: Picture | None) -> dict[str, Any]:
 def ask_for_drafts(image_ids: Sequence[int], batch_id: str) -> int:
     """Make undrafted images due, in the name of the task `batch_id`; how many are its own now.
 
-    Those that were asked for already keep their turn and only change hands.
+    Those that were asked for already keep their turn and only change hands; what a person asked for stays theirs.
     """
-    undrafted = Image.objects.undrafted().filter(pk__in=image_ids, is_decorative=False)
+    undrafted = Image.objects.undrafted().filter(pk__in=image_ids, is_decorative=False, regenerate_asked_by=None)
     asked = {"batch_id": batch_id, "next_attempt_at": timezone.now(), "failures": 0, "processing_error": None}
     new = undrafted.filter(next_attempt_at=None).update(**asked)
     return new + undrafted.exclude(batch_id=batch_id).update(batch_id=batch_id)
@@ -269,10 +269,13 @@ def ask_for_new_drafts(image_ids: Sequence[int], batch_id: str) -> int:
 def ask_for_new_draft(image: Image, user: User, *, instruction: str, candidates: int) -> bool:
     """Have a new draft, or so many candidates, of one image that awaits review; the latest request counts.
 
-    False if it does not await review any more.
+    A task that asked for a new draft does not wait for it any more. False if it does not await review any more.
     """
     now = timezone.now()
-    values = {"regenerate_instruction": instruction, "candidates_wanted": candidates, **_asked(now)}
+    by_task = When(regenerate_asked_at__isnull=False, regenerate_asked_by=None, then=Value(""))
+    # First of all: MySQL's later assignments see what the earlier ones wrote.
+    values: dict[str, Any] = {"batch_id": Case(by_task, default=F("batch_id"))}
+    values |= {"regenerate_instruction": instruction, "candidates_wanted": candidates, **_asked(now)}
     awaiting = Image.objects.awaiting_review().filter(pk=image.pk)
     return awaiting.update(regenerate_asked_at=now, regenerate_asked_by=user, **values) == 1
 

@@ -195,9 +195,14 @@ def _refresh(connection: PlatformConnection, posts: Mapping[str, Post], by_key: 
 # Images
 
 
+def image_key(attachment: Attachment) -> str:
+    """What an image is found by within its connection: `image_post_id`."""
+    return column_id(attachment.id, 100)[0]
+
+
 def _upsert_images(connection: PlatformConnection, found: Sequence[tuple[Post, Status]]) -> Ingested:
     wanted: dict[str, tuple[Post, int, Attachment]] = {
-        column_id(attachment.id, 100)[0]: (post, index, attachment)
+        image_key(attachment): (post, index, attachment)
         for post, status in found
         for index, attachment in pictures(connection, status)
     }

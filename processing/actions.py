@@ -12,7 +12,7 @@ from accounts.roles import Ability
 from captions import drafts
 from captions.models import Image
 from platforms.models import AttentionAbout, PlatformConnection
-from processing import doorbells, estimating, lifecycle
+from processing import doorbells, lifecycle
 from processing.models import CaptionGenerationTask, TaskStatus
 from processing.task_settings import TaskSettings
 from vedfolnir.lib.deadlocks import again_after_deadlock
@@ -94,12 +94,6 @@ def requeue_errors(connection: PlatformConnection, user: User) -> CaptionGenerat
         lifecycle.open_without_scan(task, asked)
     doorbells.task(task.pk)
     return task
-
-
-def estimate(connection: PlatformConnection) -> estimating.Estimate:
-    """What drafts of all pictures take that are known to lack an alt text and that nobody drafted. Asks nobody."""
-    known = Image.objects.undrafted().filter(platform_connection=connection, is_decorative=False)
-    return estimating.estimate(connection, known.count())
 
 
 def require_permission(connection: PlatformConnection, user: User) -> None:

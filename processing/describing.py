@@ -67,13 +67,13 @@ def caption_image(pk: int, *, engine: Chain | Engine | None = None) -> Result:
         return _later(image, _("Something went wrong in Vedfolnir itself; the worker's log has the details."))
 
 
-def why_not_now() -> str:
+def why_not_now(engine: Chain | Engine | None = None) -> str:
     """Why no engine can be asked at the moment, so that it would be in vain to take a picture; empty: one can.
 
     The first picture that is taken after the pause finds out whether that is still so.
     """
     try:
-        held = asking.why_not_now(_own_chain())
+        held = asking.why_not_now(engine or _own_chain())
     except LeftAlone:
         return ""  # each picture says so, and waits before it is fetched
     return held.reason if held else ""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Q
+from django.utils import timezone
 
 from captions.models import Image
 from platforms.clients.base import UnreadableStatus
@@ -18,9 +19,8 @@ IDS_KEPT = 1000
 IDS_LONGEST = 500  # characters of a remote id that are shown
 
 _OPEN = Q(status=Image.Status.PENDING, next_attempt_at__isnull=False)  # as ImageQuerySet.asked_for has it
+_CLOSED = Q(status=Image.Status.PENDING, next_attempt_at=None, processing_error__isnull=False)  # without a new draft
 _BY_PEOPLE = Q(regenerate_asked_by__isnull=False)  # not the task's to wait for
-# Was to be drafted again, and keeps the draft that it had.
-_KEPT = Q(status=Image.Status.PENDING, captioned_at__isnull=False, next_attempt_at=None, processing_error__isnull=False)
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,19 @@ def figures(task_id: str) -> Figures:
 def final_figures(task_id: str) -> Figures:
     """The same, with those that were to be drafted again in vain among the failed: read row by row, at the end."""
     counted = figures(task_id)
-    kept = Image.objects.filter(_KEPT, batch_id=task_id).count()
+    kept = Image.objects.filter(_kept(task_id), batch_id=task_id).count()
     return replace(counted, drafted=counted.drafted - kept, failed=counted.failed + kept)
+
+
+def _kept(task_id: str) -> Q:
+    """Was to be drafted again by the task, and keeps the draft that it had."""
+    return _CLOSED & Q(captioned_at__lt=_began(task_id))
+
+
+def _began(task_id: str) -> datetime:
+    """What was drafted since then is the task's own; a person who asked for another draft in vain changes nothing."""
+    created = CaptionGenerationTask.objects.filter(pk=task_id).values_list("created_at", flat=True).first()
+    return created or timezone.now()
 
 
 def has_open_images(task_id: str) -> bool:
@@ -95,8 +106,8 @@ def errors(task_id: str, limit: int = ERRORS_KEPT) -> list[Image]:
     Then those that were withdrawn, or whose earlier draft stays because there is no new one.
     """
     failed = Q(status=Image.Status.ERROR)
-    withdrawn = Q(status=Image.Status.PENDING, next_attempt_at=None, processing_error__isnull=False)
-    found = Image.objects.filter(failed | withdrawn, batch_id=task_id).select_related("post")
+    withdrawn = _CLOSED & Q(captioned_at=None)
+    found = Image.objects.filter(failed | withdrawn | _kept(task_id), batch_id=task_id).select_related("post")
     return list(found.order_by("status", "-pk")[:limit])  # "error" comes before "pending"
 
 
@@ -131,7 +142,8 @@ def unreadable_posts(task: CaptionGenerationTask) -> list[dict[str, str]]:
 
 def results(task: CaptionGenerationTask, counted: Figures, seconds: float) -> dict[str, Any]:
     """`results_json` of a task that has ended, by the documented names."""
-    drafted = Image.objects.filter(~_OPEN, batch_id=task.pk, captioned_at__isnull=False).exclude(_KEPT).order_by("pk")
+    drafted = Image.objects.filter(~_OPEN, batch_id=task.pk, captioned_at__isnull=False)
+    drafted = drafted.exclude(_kept(task.pk)).order_by("pk")
     scan = scan_results(task)
     return {
         "task_id": task.pk,

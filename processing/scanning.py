@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from captions import drafts, ingest
 from captions.models import Image
-from platforms.clients.base import PlatformClient, Status, UnreadableStatus
+from platforms.clients.base import Attachment, PlatformClient, Status, UnreadableStatus
 from platforms.models import PlatformConnection
 from platforms.wanted import Traits, takes, unseen, wants
 from platforms.wanted import pictures as wanted_pictures
@@ -98,8 +98,8 @@ def _read(
     return True
 
 
-def look(connection: PlatformConnection, client: PlatformClient, limit: int) -> Found:
-    """What a scan would come across, without storing anything: pictures without alt text on the server."""
+def look(connection: PlatformConnection, client: PlatformClient, wishes: TaskSettings) -> Found:
+    """What a scan would come across, without storing anything: pictures without alt text that are to be drafted."""
     found = Found()
     for status in client.statuses(connection.account_id):
         found.read += 1
@@ -107,13 +107,21 @@ def look(connection: PlatformConnection, client: PlatformClient, limit: int) -> 
             found.unreadable.append(status)
             continue
         pictures = [each for _index, each in wanted_pictures(connection, status)] if wants(connection, status) else []
-        missing = [each for each in pictures if is_missing(each.description)]
+        missing = _not_done(connection, wishes, [each for each in pictures if is_missing(each.description)])
         found.skipped += len(pictures) - len(missing)
         found.images += len(missing)
         found.posts += bool(missing)
-        if found.posts >= limit:
+        if found.posts >= wishes.max_posts_per_run:
             break
     return found
+
+
+def _not_done(connection: PlatformConnection, wishes: TaskSettings, attachments: list[Attachment]) -> list[Attachment]:
+    """Without those that were drafted or decided before."""
+    keys = {ingest.image_key(each): each for each in attachments}
+    stored = Image.objects.filter(platform_connection=connection, image_post_id__in=list(keys))
+    done = {image.image_post_id for image in stored if image.is_decorative or not _is_open(wishes, image)}
+    return [each for key, each in keys.items() if key not in done]
 
 
 def _found_so_far(task: CaptionGenerationTask) -> Found:
@@ -236,8 +244,13 @@ def _choose(
 
 
 def _is_wanted(task: CaptionGenerationTask, wishes: TaskSettings, image: Image) -> bool:
-    if image.batch_id == task.pk:
-        return True
+    return image.batch_id == task.pk or _is_open(wishes, image)
+
+
+def _is_open(wishes: TaskSettings, image: Image) -> bool:
+    """Neither drafted nor decided, or to be drafted again. What a person waits for is not for a task."""
+    if image.regenerate_asked_by_id is not None:
+        return False
     if image.status != Image.Status.PENDING:
         return False
     return image.captioned_at is None or (wishes.reprocess_existing and not image.reviewed_caption)

@@ -56,14 +56,14 @@ class TaskCommand(BaseCommand):
         if max_posts is not None and max_posts < 1:
             raise CommandError("--max-posts must be 1 or more.")
         found = named_connection(connection)
-        if dry_run:
-            self._look(found, max_posts)
-            return
         limits = {
             "max_posts_per_run": max_posts,
             "reprocess_existing": more.get("reprocess_existing"),
             "everything": more.get("full"),
         }
+        if dry_run:
+            self._look(found, **limits)
+            return
         task = self._start(found, wait=wait, describe=self.describe, **limits)
         if wait:
             self._report(self._work_off(task))
@@ -115,19 +115,19 @@ class TaskCommand(BaseCommand):
         if failed := final_figures(task.pk).failed:
             raise CommandError(f"{failed} pictures came to nothing; the reasons stand above. requeue tries them again.")
 
-    def _look(self, connection: PlatformConnection, max_posts: int | None) -> None:
-        limit = TaskSettings.chosen_by(connection.user, connection, max_posts_per_run=max_posts).max_posts_per_run
+    def _look(self, connection: PlatformConnection, **limits: Any) -> None:
+        wishes = TaskSettings.chosen_by(connection.user, connection, **limits)
         try:
             client = client_for(connection)
             try:
-                seen = scanning.look(connection, client, limit)
+                seen = scanning.look(connection, client, wishes)
             finally:
                 client.close()
         except PlatformError as error:
             raise CommandError(error.reason) from error
         self.stdout.write(
-            f"{seen.read} posts read: {seen.images} pictures in {seen.posts} posts lack alt text, "
-            f"{seen.skipped} pictures have one."
+            f"{seen.read} posts read: {seen.images} pictures in {seen.posts} posts lack alt text and are to do, "
+            f"{seen.skipped} pictures have one, a draft or a decision."
         )
         if self.describe:
             self.stdout.write(estimate(connection, seen.images).sentence)

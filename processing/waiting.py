@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from captions.models import Image
 from processing import stopping
-from processing.describing import caption_image
+from processing.describing import caption_image, why_not_now
 from processing.engines import Chain, Engine
 from processing.models import CaptionGenerationTask
 from processing.running import run_task
@@ -23,8 +23,9 @@ def work_off(
 ) -> CaptionGenerationTask:
     """Work on a task until it has ended, beside workers if there are any; the task as it is then.
 
-    `watch` is told of every step. What must wait (a server that is down, a picture that another worker holds) is
-    waited for. Raises stopping.Stopping when the process is to end.
+    `watch` is told of every step. What must wait (a server that is down, an engine without a free place, a picture that
+    another worker holds) is waited for; no picture is fetched in vain. Raises stopping.Stopping when the process is to
+    end.
     """
     while True:
         run_task(task.pk)
@@ -34,6 +35,9 @@ def work_off(
             return task
         due = list(Image.objects.due().filter(batch_id=task.pk).order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
         for pk in due:
+            if why_not_now(engine):
+                stopping.pause(LONGEST_PAUSE)
+                break
             caption_image(pk, engine=engine)
             task.images_done += 1
             watch(task)

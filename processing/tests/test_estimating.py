@@ -5,8 +5,8 @@ from typing import Any
 from django.test import override_settings
 from django.utils import timezone
 
+from captions import actions as decisions
 from captions.models import Image, StyleGuide
-from processing import actions
 from processing.engine_settings import parse_prices
 from processing.estimating import duration, estimate
 from processing.models import EngineAttempt
@@ -26,7 +26,7 @@ class EstimateTests(TasksCase):
         EngineAttempt.objects.create(image=Image.objects.order_by("pk")[0], **{"engine": "openai", **given})
 
     def test_without_answers_it_says_that_it_does_not_know(self) -> None:
-        found = actions.estimate(self.connection)
+        found = estimate(self.connection, 3)
         assert (found.pictures, found.engine, found.seconds, found.cost) == (3, "openai", None, None)
         assert "unknown" in found.sentence
         assert "the cost is unknown" in found.sentence
@@ -85,3 +85,12 @@ class DryRunTests(CommandCase):
     def test_a_scan_costs_nothing_and_says_nothing_of_it(self) -> None:
         self.sandbox.add_status()
         assert "unknown" not in self.call("scan", "--connection", "Sandbox", "--dry-run")
+
+    def test_what_is_drafted_or_decided_is_left_out(self) -> None:
+        for _number in range(3):
+            self.sandbox.add_status()
+        self.complete(self.start())
+        decisions.reject(Image.objects.order_by("pk")[0], reason="no", reviewer=self.owner)
+        assert "0 pictures with" in self.call("generate_captions", "--connection", "Sandbox", "--dry-run")
+        again = self.call("generate_captions", "--connection", "Sandbox", "--dry-run", "--reprocess-existing")
+        assert "2 pictures with" in again

@@ -16,7 +16,13 @@ from accounts.roles import Role
 from accounts.tests.people import make_user
 from captions.models import CaptionVersion, GlossaryEntry, Image, Post, PromptTemplate, Publication, StyleGuide
 from platforms.models import Family, PlatformApp, PlatformConnection, PlatformMember
-from processing.models import CaptionGenerationTask, CaptionGenerationUserSettings, EngineAttempt, KeptAnswer, ProcessingRun
+from processing.models import (
+    CaptionGenerationTask,
+    CaptionGenerationUserSettings,
+    EngineAttempt,
+    KeptAnswer,
+    ProcessingRun,
+)
 
 OUR_APPS = ("accounts", "platforms", "captions", "processing")
 CHANGED_BY_LOOKING = (UserSession,)
