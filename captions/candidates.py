@@ -5,13 +5,15 @@ put no spaces between words are compared by pairs of characters.
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import cache
+from functools import cache, lru_cache
 
 Span = tuple[int, int]  # code points, from the first to behind the last
 
+# Of each text; more than alt text is anywhere. What stands behind is for the person to compare.
+MARKED_MOST, READ_MOST = 1500, 5000
 SHORT = 3  # letters of words that mostly join others, beside those of JOINING
 SHORT_DENSE, SHORT_HANGUL = 2, 1
 STEM, ENDING = 4, 3  # letters that related words share at least, and may differ in at the end
@@ -93,17 +95,32 @@ class Piece:
     is_unspaced: bool = False
 
 
+@dataclass(frozen=True)
+class Words:
+    """A text as it is compared: its pieces, and by what they are found."""
+
+    pieces: Sequence[Piece]
+    alike: Mapping[str, Sequence[Piece]]  # each word once, by the letters that all its forms begin with
+    pairs: frozenset[str]  # characters, and pairs of them, of scripts without spaces
+
+
 def disagreement(texts: Sequence[str], language: str = "") -> list[list[Span]]:
-    """For each of the texts, all in `language`, the places that the others do not bear out.
+    """For each of the texts, all in `language`, the places that the others do not bear out."""
+    return [
+        disputed(text, [other for at, other in enumerate(texts) if at != number], language)
+        for number, text in enumerate(texts)
+    ]
+
+
+def disputed(text: str, others: Sequence[str], language: str = "") -> list[Span]:
+    """The places in the text that the others, all in `language`, do not bear out; none behind the first MARKED_MOST.
 
     A word is one if none of the others has it in any form, a number, a colour or a name if one of the others lacks it.
-    Fewer than two texts disagree about nothing.
+    Without others there is nothing to disagree about.
     """
-    read = [list(_pieces(text, language)) for text in texts]
-    return [
-        _joined(texts[number], _disputed(pieces, [other for at, other in enumerate(read) if at != number]))
-        for number, pieces in enumerate(read)
-    ]
+    read = [_words(other[:READ_MOST], language) for other in others]
+    pieces = (piece for piece in _words(text[:READ_MOST], language).pieces if piece.span[1] <= MARKED_MOST)
+    return _joined(text, _disputed(pieces, read))
 
 
 def marked(text: str, spans: Iterable[Span]) -> list[tuple[str, bool]]:
@@ -115,20 +132,39 @@ def marked(text: str, spans: Iterable[Span]) -> list[tuple[str, bool]]:
     return [part for part in [*parts, (text[end:], False)] if part[0]]
 
 
-def _disputed(pieces: Sequence[Piece], others: Sequence[Sequence[Piece]]) -> Iterator[Span]:
+def _disputed(pieces: Iterable[Piece], others: Sequence[Words]) -> Iterator[Span]:
     if not others:
         return
-    pairs = [_pairs(other) for other in others]
+    known = dict[str, Sequence[bool]]()  # who bears out a word
     for piece in pieces:
         if piece.is_unspaced:
-            yield from _disputed_characters(piece, pairs)
+            yield from _disputed_characters(piece, [other.pairs for other in others])
         elif piece.weight is not Weight.NONE:
-            borne_out = [any(_agree(piece, one) for one in other if not one.is_unspaced) for other in others]
-            if not (all if piece.weight is Weight.EXACT else any)(borne_out):
+            if piece.key not in known:
+                known[piece.key] = [_has(other, piece) for other in others]
+            if not (all if piece.weight is Weight.EXACT else any)(known[piece.key]):
                 yield piece.span
 
 
-def _disputed_characters(run: Piece, others: Sequence[set[str]]) -> Iterator[Span]:
+def _has(words: Words, piece: Piece) -> bool:
+    return any(_agree(piece, one) for one in words.alike.get(_beginning(piece.key), ()))
+
+
+def _beginning(key: str) -> str:
+    """What all forms of a word share: `_agree` asks for no less."""
+    return key[: (DENSE_STEM if _within(key[0], DENSE) else STEM) - 1]
+
+
+@lru_cache(maxsize=64)
+def _words(text: str, language: str) -> Words:
+    pieces = tuple(_pieces(text, language))
+    alike = dict[str, list[Piece]]()
+    for piece in {piece.key: piece for piece in pieces if not piece.is_unspaced}.values():
+        alike.setdefault(_beginning(piece.key), []).append(piece)
+    return Words(pieces, alike, frozenset(_pairs(pieces)))
+
+
+def _disputed_characters(run: Piece, others: Sequence[frozenset[str]]) -> Iterator[Span]:
     """The characters of which no pair with a neighbour is anywhere in the others."""
     text, start = run.key, run.span[0]
     for index in range(len(text)):

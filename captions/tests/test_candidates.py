@@ -1,8 +1,11 @@
 """What drafts of one picture do not agree on. Marked places stand in [brackets]."""
 
+from random import Random
+from time import process_time
+
 import pytest
 
-from captions.candidates import disagreement, marked
+from captions.candidates import MARKED_MOST, disagreement, marked
 
 CASES = [
     pytest.param(
@@ -65,3 +68,19 @@ def test_nothing_is_lost_by_marking() -> None:
 def test_long_texts_are_compared_in_no_time() -> None:
     texts = [" ".join(f"word{number * step}" for number in range(300)) for step in (1, 2, 3)]
     assert len(disagreement(texts, "en")) == 3
+
+
+def test_nothing_is_marked_behind_a_stated_length() -> None:
+    text, other = "word " * 400 + "unicorn", "word " * 400 + "elephant"
+    assert disagreement([text, other]) == [[], []]
+    assert disagreement([text[-MARKED_MOST:], other[-MARKED_MOST:]]) != [[], []]
+
+
+@pytest.mark.parametrize("letters", ["abcdefghijklmnopqrstuvwxyz", "ab", "あいうえおかきくけこ"])
+def test_four_long_texts_that_agree_on_nothing_are_compared_in_less_than_a_second(letters: str) -> None:
+    random = Random(3)
+    between = "" if letters[0] > "z" else " "
+    texts = [between.join("".join(random.choices(letters, k=7)) for _word in range(700))[:5000] for _text in range(4)]
+    started = process_time()
+    assert len(disagreement(texts, "en")) == 4
+    assert process_time() - started < 1  # of the processor: about 0.1; it was 139 s
