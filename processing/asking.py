@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from captions.models import Image
 from processing import engine_settings, engine_slots, leases, stopping
-from processing.engine_breaker import EngineBreaker, LeftAlone, where
+from processing.engine_breaker import SHORTEST, EngineBreaker, LeftAlone, where
 from processing.engines import (
     Chain,
     Engine,
@@ -150,7 +150,7 @@ class _Call:
         except (EngineUnavailable, EngineMisconfigured) as error:
             told = True
             pause = error.retry_after if isinstance(error, EngineUnavailable) else None
-            raise EngineUnavailable(error.reason, breaker.failed(pause)) from error
+            raise EngineUnavailable(error.reason, _at_least(breaker.failed(pause))) from error
         except EngineError:
             breaker.answered()
             told = True
@@ -170,7 +170,7 @@ class _Call:
                 return self._once()
             except EngineUnavailable as error:
                 grown = RETRY_FIRST * 2**number * random.uniform(0.5, 1.5)  # noqa: S311  (spreads load)
-                wait = max(grown, error.retry_after or 0.0)
+                wait = max(grown, _at_least(error.retry_after))
                 if number == QUICK_RETRIES or monotonic() + wait > give_up:
                     raise
             stopping.pause(wait)
@@ -254,6 +254,13 @@ def cost_of(answer: EngineAnswer) -> Decimal | None:
     """In ENGINE_CURRENCY; None where no price was told, or the engine does not tell its tokens."""
     price = engine_settings.price_of(settings.ENGINE_PRICES, answer.engine, answer.model)
     return price.cost(answer.tokens_in, answer.tokens_out) if price else None
+
+
+def _at_least(seconds: float | None) -> float:
+    """A short pause as it was asked for and up to half as long again, so that not all come back at once."""
+    if seconds is None or seconds >= SHORTEST:
+        return seconds or 0.0
+    return seconds * random.uniform(1, 1.5)  # noqa: S311  (spreads load)
 
 
 def _as_answer(kept: KeptAnswer) -> EngineAnswer:

@@ -154,7 +154,7 @@ def _after_outage(image: Image, error: EngineUnavailable, picture: Picture | Non
     """
     if asking.fails_alone(image):
         return _later(image, str(error), picture)
-    return _wait(image, str(error), max(error.retry_after or 0.0, SHORTEST), picture)
+    return _wait(image, str(error), error.retry_after or SHORTEST, picture)
 
 
 def _wait(image: Image, reason: str, seconds: float, picture: Picture | None) -> Result:

@@ -151,7 +151,7 @@ class Making:
         return replace(again, asked=replace(again.asked, cost=cost))
 
     def _asked(self, chain: Chain | Engine, request: EngineRequest) -> Part:
-        since = self.image.regenerate_asked_at if self._is_asked_for_again else None
+        since = self.image.regenerate_asked_at if self.image.captioned_at is not None else None
         asked = ask(chain, self.prepared, request, self.image, since=since, before=self.before)
         return part_of(self.image, asked, request)
 

@@ -17,6 +17,7 @@ from processing import holders
 from processing.engines.config import engine_config
 
 SHORTEST, LONGEST = 15.0, 600.0  # seconds between two attempts
+PATIENT = 30  # short pauses asked for one after another, without an answer between: then it does not work
 IN_PROCESS = frozenset({"basic", "transformers"})  # each machine has its own
 
 Result = TypeVar("Result")
@@ -56,8 +57,17 @@ class EngineBreaker:
         return self._shown(wait, now)
 
     def failed(self, retry_after: float | None = None) -> float:
-        """It did not work, or asked for `retry_after` seconds; how many seconds to wait."""
+        """It did not work, or asked for `retry_after` seconds; how many seconds to wait.
+
+        Who asks for a short pause works, and gets that and no longer one.
+        """
         now = time()
+        if (
+            retry_after
+            and retry_after <= SHORTEST
+            and self._change(now, lambda state: _paused(state, now, retry_after))
+        ):
+            return retry_after
 
         def fail(state: breaker.State) -> tuple[breaker.State, float]:
             changed = breaker.failed(state, now, self._ticket, self._temper)
@@ -104,6 +114,14 @@ class EngineBreaker:
     @property
     def _name(self) -> str:
         return f"engine {self.engine} {_settings_mark()}"
+
+
+def _paused(state: breaker.State, now: float, seconds: float) -> tuple[breaker.State, bool]:
+    """The state with a short pause in it; unchanged, and False, where there were too many of them."""
+    asked = int(state.get("asked", 0)) + 1
+    if asked > PATIENT:
+        return state, False
+    return {**breaker.asked_to_wait(state, now, seconds), "asked": asked}, True
 
 
 def _settings_mark() -> str:

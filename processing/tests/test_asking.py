@@ -98,6 +98,22 @@ class RetryTests(EnginesCase):
         assert image.next_attempt_at > timezone.now() + timedelta(seconds=110)
         assert describing.why_not_now()
 
+    def test_a_server_that_asks_for_a_short_pause_gets_no_longer_one(self) -> None:
+        image = self.found()
+        self.says(lambda body: error(429, "too many requests", **{"Retry-After": "8"}))
+        assert self.draft(image) == Result.LATER
+        assert image.next_attempt_at is not None
+        assert image.next_attempt_at < timezone.now() + timedelta(seconds=13)
+        with mock.patch("processing.engine_breaker.time", return_value=timezone.now().timestamp() + 9):
+            breakers = [EngineBreaker("ollama", LONG) for _number in range(3)]
+            assert [breaker.enter() for breaker in breakers] == [0, 0, 0]  # it works: not one at a time
+
+    def test_one_that_asks_for_short_pauses_again_and_again_is_left_alone_like_one_that_is_down(self) -> None:
+        breaker = EngineBreaker("ollama", LONG)
+        assert [breaker.failed(2) for _number in range(30)] == [2] * 30
+        assert breaker.failed(2) == 15
+        assert breaker.silent_since() is not None
+
 
 class FallbackTests(EnginesCase):
     def test_the_next_engine_is_asked_after_a_refusal_and_the_draft_says_why(self) -> None:
@@ -411,14 +427,24 @@ class ReuseTests(EnginesCase):
         self.run_task(image_task(image))
         return image
 
-    def test_the_same_question_about_the_same_bytes_is_not_sent_again(self) -> None:
+    def test_the_same_question_about_another_picture_of_the_same_bytes_is_not_sent_again(self) -> None:
         image = self.drafted()
-        self.again(image)
+        KeptAnswer.objects.update(image=self.copy(self.connection))
+        Image.objects.filter(pk=image.pk).update(captioned_at=None, next_attempt_at=timezone.now())
+        assert self.draft(image) == Result.DRAFTED
         assert len(self.ollama.asked) == 1
         assert self.attempts() == [("ollama", "answered"), ("ollama", "reused")]
         second = image.versions.order_by("pk")[1]
         assert (second.text, second.model, second.cost) == (TEXT, "qwen3-vl:4b", Decimal(0))
         assert EngineAttempt.objects.get(outcome="reused").cost == 0
+
+    def test_a_task_that_drafts_again_is_not_given_what_was_there_before(self) -> None:
+        image = self.drafted()
+        self.says("Waves break on a rock below a lighthouse.")
+        self.again(image)
+        assert self.attempts() == [("ollama", "answered")] * 2
+        image.refresh_from_db()
+        assert image.generated_caption == "Waves break on a rock below a lighthouse."
 
     def test_another_context_is_another_question(self) -> None:
         image = self.drafted()
