@@ -118,6 +118,7 @@ def _record_draft(
         "visible_text": draft.visible_text,
         "processing_error": None,
         "failures": 0,
+        "review_opened_at": None,  # nobody has seen it
         "regenerate_instruction": "",
         **NOT_ASKED_FOR,
         **_picture_values(picture),

@@ -1,4 +1,7 @@
-"""How drafts fare with reviewers, by what made them: counted in SQL from the decisions that are stored anyway."""
+"""How drafts fare with reviewers, by what made them: counted in SQL from the decisions that are stored anyway.
+
+Counted are decisions that stand: an approval that was taken back is none, and what followed it counts instead.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -6,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from django.db.models import Avg, Count, F, Max, OuterRef, Q, Subquery
+from django.db.models import Avg, Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Greatest, Length
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -55,7 +58,7 @@ class Fate:
     rejected: int = 0
     changed: dict[Change, int] = field(default_factory=dict)  # of those approved
     distance: float | None = None  # mean edit distance, in code points
-    timed: int = 0  # decisions whose time is known
+    timed: int = 0  # approvals whose time is known
     seconds: float | None = None  # their mean
 
     @property
@@ -83,18 +86,35 @@ def fates(days: int) -> list[Fate]:
     )
 
 
-def decided_without_draft(days: int) -> int:
-    """Texts that a person wrote from nothing."""
+@dataclass(frozen=True)
+class Undrafted:
+    """Approvals that say nothing of a draft, since none was in the box."""
+
+    reviewed_again: int  # the text that had been approved before was
+    without_draft: int  # a person wrote it from nothing
+
+
+def decided_without_draft(days: int) -> Undrafted:
+    """The approvals of the last `days` that no maker's figures hold."""
     since = timezone.now() - timedelta(days=days)
-    return CaptionVersion.objects.filter(
-        kind=CaptionVersion.Kind.FINAL, created_at__gte=since, edit_distance=None
-    ).count()
+    before = CaptionVersion.objects.filter(
+        kind=CaptionVersion.Kind.FINAL, image=OuterRef("image"), pk__lt=OuterRef("pk")
+    )
+    counted = _standing(since).filter(edit_distance=None).annotate(is_again=Exists(before))
+    found = counted.aggregate(again=Count("pk", filter=Q(is_again=True)), new=Count("pk", filter=Q(is_again=False)))
+    return Undrafted(found["again"], found["new"])
+
+
+def _standing(since: datetime) -> QuerySet[CaptionVersion]:
+    """The last approval of each picture that is still approved, or published."""
+    finals = CaptionVersion.objects.filter(kind=CaptionVersion.Kind.FINAL)
+    later = finals.filter(image=OuterRef("image"), pk__gt=OuterRef("pk"))
+    stands = (Image.Status.APPROVED, Image.Status.POSTED)
+    return finals.filter(~Exists(later), created_at__gte=since, image__status__in=stands)
 
 
 def _approvals(since: datetime) -> Iterable[dict[str, Any]]:
-    measured = CaptionVersion.objects.filter(
-        kind=CaptionVersion.Kind.FINAL, created_at__gte=since, based_on__isnull=False, edit_distance__isnull=False
-    )
+    measured = _standing(since).filter(based_on__isnull=False, edit_distance__isnull=False)
     longer = Greatest(Length("text"), Length("based_on__text"))
     rows: Iterable[dict[str, Any]] = (
         measured.annotate(longer=longer)

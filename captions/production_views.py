@@ -56,7 +56,7 @@ def figures(request: SignedInRequest) -> HttpResponse:
         "fates": fates,
         "charts": charts,
         "legend": [(change.value, label) for change, (_share, label) in CHANGES.items()] + [(REJECTED, _("Rejected"))],
-        "without_draft": production.decided_without_draft(days),
+        "undrafted": production.decided_without_draft(days),
         "width": WIDTH,
     }
     return render(request, "captions/figures.html", context)

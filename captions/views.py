@@ -243,6 +243,7 @@ def drafting(request: SignedInRequest, pk: int) -> HttpResponse:
     image = _visible_image(request, pk)
     if image.is_redrafting and request.GET.get("waits") == ("1" if image.processing_error else ""):
         return HttpResponse(status=204)
+    Image.objects.note_opening(image.pk, request.user)
     page = ReviewPage(image, request.user, may_decide=True, is_held=True)
     return render(request, "captions/review_drafted.html", page.context() | {"query": _query(request)})
 

@@ -106,10 +106,16 @@ class ImageQuerySet(TouchingQuerySet["Image"]):
         now = now or timezone.now()
         free = Q(claimed_until=None) | Q(claimed_until__lte=now) | Q(claimed_by=user)
         # First of all: MySQL's later assignments see what the earlier ones wrote.
-        goes_on = When(claimed_by=user, claimed_until__gt=now, then=F("review_opened_at"))
+        goes_on = When(
+            claimed_by=user, claimed_until__gt=now, review_opened_at__isnull=False, then=F("review_opened_at")
+        )
         opened = {"review_opened_at": Case(goes_on, default=Value(now), output_field=models.DateTimeField())}
         taken = {**opened, "claimed_by": user, "claimed_until": now + REVIEW_CLAIM}
         return self.decidable_now().filter(free, pk=pk).update(**taken) == 1
+
+    def note_opening(self, pk: int, user: User, now: datetime | None = None) -> None:
+        """Whoever holds the image sees its new draft now, on the page that they have open."""
+        self.filter(pk=pk, claimed_by=user, review_opened_at=None).update(review_opened_at=now or timezone.now())
 
     def free_for(self, user: User, now: datetime | None = None) -> Self:
         """Without those that another reviewer holds now."""
@@ -188,7 +194,7 @@ class Image(models.Model):
     regenerate_instruction = models.CharField(max_length=500, default="", db_default="", blank=True)
     candidates_wanted = models.PositiveSmallIntegerField(default=0, db_default=0)  # beside the draft
     proposed_decorative = models.BooleanField(default=False, db_default=False)  # the engine's opinion; a person decides
-    review_opened_at = models.DateTimeField(null=True, blank=True)  # when the one who holds it opened it
+    review_opened_at = models.DateTimeField(null=True, blank=True)  # when who holds it first saw it with this draft
 
     objects = ImageQuerySet.as_manager()
 

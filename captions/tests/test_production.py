@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.roles import Role
 from accounts.tests.people import make_user
-from captions import actions, measuring, production
+from captions import actions, drafts, measuring, production
 from captions.models import CaptionVersion, Image
 from captions.production import Change, Maker
 from captions.tests.rows import make_connection, make_image, make_post
@@ -178,3 +178,59 @@ def test_a_text_that_a_person_had_written_before_is_no_decision_on_a_draft() -> 
     image = make_image(make_post(make_connection(owner)), draft="A cat.", reviewed_caption="A black cat on a sofa.")
     final = approved(image, "A black cat on a sofa.", owner)
     assert (final.based_on, final.edit_distance) == (None, None)
+
+
+def test_an_approval_that_was_taken_back_does_not_count_and_the_next_one_is_told_apart() -> None:
+    owner = make_user("owner")
+    image = make_image(make_post(make_connection(owner)), draft="A cat on a sofa.")
+    actions.approve(image, text="A cat on a sofa.", reviewer=owner)
+    assert [fate.approved for fate in production.fates(30)] == [1]
+    actions.reopen(image, user=owner)
+    assert production.fates(30) == []
+    image.refresh_from_db()
+    actions.approve(image, text="A cat on a sofa.", reviewer=owner)
+    assert production.fates(30) == []
+    assert production.decided_without_draft(30) == production.Undrafted(reviewed_again=1, without_draft=0)
+
+
+def test_a_text_written_from_nothing_is_told_apart(client: Client) -> None:
+    owner = make_user("owner")
+    image = make_image(make_post(make_connection(owner)), draft=None, status=Image.Status.ERROR)
+    actions.approve(image, text="A cat on a sofa.", reviewer=owner)
+    assert production.decided_without_draft(30) == production.Undrafted(reviewed_again=0, without_draft=1)
+    client.force_login(make_user("staff", role=Role.MODERATOR))
+    page = client.get(reverse("captions:figures")).content.decode()
+    assert "1 text was written without a draft." in page
+    assert "reviewed again" not in page
+
+
+def test_the_way_to_a_new_draft_is_not_time_spent_on_it() -> None:
+    owner = make_user("owner")
+    image = make_image(make_post(make_connection(owner)), draft="A cat on a sofa.")
+    with time_machine.travel("2026-03-01 12:00:00Z", tick=False) as now:
+        assert Image.objects.claim_for_review(image.pk, owner)
+        assert drafts.ask_for_new_draft(image, owner, instruction="", candidates=0)
+        claimed = drafts.claim(image.pk, timedelta(minutes=1))
+        assert claimed is not None
+        draft = drafts.Draft("A black cat.", engine="ollama", model="m", language="en")
+        assert drafts.record_draft(image.pk, claimed.attempts, draft)
+        now.shift(timedelta(minutes=4, seconds=40))  # the hold still lasts
+        assert Image.objects.claim_for_review(image.pk, owner)
+        now.shift(timedelta(seconds=6))
+        image.refresh_from_db()
+        assert approved(image, "A black cat.", owner).seconds == 6.0
+
+
+def test_the_time_on_a_new_draft_begins_when_the_open_page_shows_it(client: Client) -> None:
+    owner = make_user("owner")
+    image = make_image(make_post(make_connection(owner)), draft="A cat on a sofa.")
+    client.force_login(owner)
+    with time_machine.travel("2026-03-01 12:00:00Z", tick=False) as now:
+        assert Image.objects.claim_for_review(image.pk, owner)
+        Image.objects.filter(pk=image.pk).update(review_opened_at=None)  # as a new draft leaves it
+        now.shift(timedelta(seconds=10))
+        client.get(reverse("captions:drafting", args=[image.pk]))
+        now.shift(timedelta(seconds=20))
+        client.get(reverse("captions:drafting", args=[image.pk]))
+        image.refresh_from_db()
+        assert approved(image, "A cat on a sofa.", owner).seconds == 20.0
