@@ -329,7 +329,7 @@ def _ask_again(image_id: int, user: User, instruction: str, candidates: int) -> 
         actor=user,
         entity=image,
         post=image.post_id,
-        instruction=instruction,
+        told=len(instruction),  # what it says may name people, and nothing is ever taken out of this log
         candidates=candidates,
     )
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Q, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -28,6 +28,8 @@ NOT_ASKED_FOR: dict[str, Any] = {
     "regenerate_asked_by": None,
     "candidates_wanted": 0,
 }
+
+_NEXT_MOMENT = ExpressionWrapper(F("captioned_at") + timedelta(microseconds=1), DateTimeField())
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _record_draft(
 ) -> bool:
     values: dict[str, Any] = {
         "generated_caption": draft.text,
-        "captioned_at": timezone.now(),
+        "captioned_at": _drafted_at(),
         "language": draft.language[:20],
         "prompt_used": draft.prompt or None,
         "image_category": draft.category[:50] or None,
@@ -116,9 +118,9 @@ def _record_draft(
         "needs_special_review": draft.needs_special_review,
         "proposed_decorative": draft.proposed_decorative,
         "visible_text": draft.visible_text,
+        "review_opened_at": None,  # nobody has seen it
         "processing_error": None,
         "failures": 0,
-        "review_opened_at": None,  # nobody has seen it
         "regenerate_instruction": "",
         **NOT_ASKED_FOR,
         **_picture_values(picture),
@@ -128,6 +130,17 @@ def _record_draft(
     _version(image_id, CaptionVersion.Kind.GENERATED, draft).save()
     _offer(image_id, candidates)
     return True
+
+
+def _drafted_at() -> Case:
+    """When the draft was made, by which the queue is ordered.
+
+    What a person asked for keeps its place, for whoever goes on from there: the moment is the next one after that of
+    the old draft, so that a decision on that does not pass for one on the new. (Before the request is emptied in the
+    same statement: MySQL's later assignments see what the earlier ones wrote.)
+    """
+    asked_by_person = When(regenerate_asked_by__isnull=False, captioned_at__isnull=False, then=_NEXT_MOMENT)
+    return Case(asked_by_person, default=Value(timezone.now()), output_field=DateTimeField())
 
 
 @transaction.atomic

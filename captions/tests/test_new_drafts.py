@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import AuditLog, User
 from accounts.tests.people import make_user
-from captions import actions, drafts
+from captions import actions, drafts, queue
 from captions.drafts import Draft
 from captions.models import CaptionVersion, Image, Publication
 from captions.tests.rows import DRAFT, make_connection, make_image, make_post
@@ -70,11 +70,24 @@ class AskTests(NewDraftCase):
         self.assertEqual(kinds[:2], [("generated", DRAFT), ("generated", NEW.text)])
         self.assertEqual([kind for kind, _text in kinds[2:]], ["candidate", "candidate"])
 
-    def test_it_is_in_the_audit_log_with_what_was_asked(self) -> None:
-        self.asked(instruction="in German\nplease")
+    def test_who_asked_for_it_keeps_the_place_in_the_queue(self) -> None:
+        _before, image, after = (make_image(make_post(self.connection)) for _number in range(3))
+        actions.ask_again_for_draft(image, user=self.alice, instruction="shorter")
+        claimed = drafts.claim(image.pk, LEASE)
+        assert claimed is not None
+        drafts.record_draft(image.pk, claimed.attempts, NEW)
+
+        image.refresh_from_db()
+        actions.approve(image, text=TEXT, reviewer=self.alice)
+        following = queue.next_to_decide(queue.Scope(None), self.alice, queue.State.AWAITING, image)
+        self.assertEqual(following, after)
+
+    def test_it_is_in_the_audit_log_but_not_the_words_which_may_name_people(self) -> None:
+        self.asked(instruction="name my daughter\nAnna")
         row = AuditLog.objects.latest("pk")
         self.assertEqual(row.action, "new_draft_requested")
-        self.assertIn("in German please", str(row.details))
+        self.assertIn("'told': 21", str(row.details))
+        self.assertNotIn("Anna", str(AuditLog.objects.filter(action="new_draft_requested").values()))
 
     def test_only_those_who_may_decide_can_ask(self) -> None:
         image = make_image(make_post(self.connection))
