@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
-from captions.models import Image
+from captions.models import CaptionVersion, Image
 from platforms.clients.base import UnreadableStatus
 from processing.models import CaptionGenerationTask
 from vedfolnir.lib.text import clean_line
@@ -73,7 +73,8 @@ def final_figures(task_id: str) -> Figures:
 
 def _kept(task_id: str) -> Q:
     """Was to be drafted again by the task, and keeps the draft that it had."""
-    return _CLOSED & Q(captioned_at__lt=_began(task_id))
+    drafted = CaptionVersion.objects.filter(image=OuterRef("pk"), kind=CaptionVersion.Kind.GENERATED)
+    return _CLOSED & Q(captioned_at__isnull=False) & ~Q(Exists(drafted.filter(created_at__gte=_began(task_id))))
 
 
 def _began(task_id: str) -> datetime:

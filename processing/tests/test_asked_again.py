@@ -8,7 +8,7 @@ from django.test import override_settings
 from django.urls import reverse
 
 from captions import actions as decisions
-from captions.models import Image, StyleGuide
+from captions.models import Image, Post, StyleGuide
 from processing import asking, engine_slots, stopping
 from processing.describing import Result, caption_image
 from processing.engines import Chain
@@ -179,14 +179,19 @@ class PaidOnceTests(AskedAgainCase):
         assert image.generated_caption == f"{TEXT}\n\n{GERMAN}"
         assert len(self.ollama.asked) == asked + 1
 
-    def test_nor_when_the_same_picture_is_drafted_again_in_all_of_them(self) -> None:
+    def test_nor_is_any_of_them_for_the_same_bytes_in_another_post(self) -> None:
         StyleGuide.objects.create(platform_connection=self.connection, also_in="de")
         image = self.found()
+        Post.objects.update(post_content="The same words.")
         self.says(TEXT, GERMAN)
         self.draft(image)
         self.run_task(CaptionGenerationTask.objects.get(pk=image.batch_id))
-        self.run_task(self.start(reprocess_existing=True))
-        assert self.draft(image) == Result.DRAFTED
+        self.sandbox.add_status("Another", language="en")
+        self.run_task(self.start())
+        second = Image.objects.exclude(pk=image.pk).get()
+        Post.objects.update(post_content="The same words.")
+        assert self.draft(second) == Result.DRAFTED
+        assert second.generated_caption == f"{TEXT}\n\n{GERMAN}"
         assert len(self.ollama.asked) == 2
 
     def test_nor_what_a_person_waits_for_though_that_takes_no_older_answer(self) -> None:
@@ -231,7 +236,7 @@ class PaidOnceTests(AskedAgainCase):
 
 class WorkOffTests(AskedAgainCase):
     @override_settings(ENGINE_PLACES={"ollama": 1})
-    def test_no_picture_is_fetched_while_all_places_are_taken(self) -> None:
+    def test_no_picture_is_taken_or_fetched_while_all_places_are_taken(self) -> None:
         for _number in range(3):
             self.sandbox.add_status(pictures=2)
         task = self.start()
@@ -242,6 +247,7 @@ class WorkOffTests(AskedAgainCase):
         def pause(seconds: float) -> None:
             if seconds and next(pauses) == 4:
                 assert self.sandbox.requests(path_prefix="/media") == []
+                assert not Image.objects.exclude(attempts=0).exists()
                 taken.__exit__(None, None, None)
 
         with mock.patch.object(stopping, "pause", pause):
@@ -264,6 +270,18 @@ class FigureTests(AskedAgainCase):
         assert (task.status, task.current_step) == (CaptionGenerationTask.Status.COMPLETED, "2 drafts")
         assert errors(task.pk) == []
         assert final_figures(task.pk).failed == 0
+
+    def test_nor_is_it_when_the_task_drafted_the_picture_again(self) -> None:
+        image = self.drafted()
+        StyleGuide.objects.create(platform_connection=self.connection, tone="plain")
+        self.sandbox.add_status("Another", language="en")
+        task = self.run_task(self.start(reprocess_existing=True))
+        self.says(OTHER)
+        assert self.draft(image) == Result.DRAFTED
+        decisions.ask_again_for_draft(image, user=self.owner, instruction="shorter")
+        self.says(lambda body: error(400, "bad"))
+        assert self.draft(image) == Result.ERROR
+        assert (final_figures(task.pk).failed, errors(task.pk)) == (0, [])
 
     def test_a_draft_that_nobody_made_yet_is_not_the_tasks(self) -> None:
         image = self.drafted()
