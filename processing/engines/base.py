@@ -127,6 +127,11 @@ class EngineAnswer:
     language: str = ""  # of the text, where it is not the one asked for
 
 
+def describing_within(seconds: float) -> Timeout:
+    """The time limit of one description: so long without a word of the answer, and a little more for all of it."""
+    return Timeout(connect=5.0, read=seconds, total=seconds + 20.0)
+
+
 @dataclass(frozen=True)
 class EngineConfig:
     """What is needed to build engines; `processing.engines.config` fills it from the settings."""
@@ -140,7 +145,7 @@ class EngineConfig:
     structured: bool = False  # ask servers for JSON instead of plain text
     transformers_model: str = ""  # a repository, "owner/name@revision", or a folder; empty: the default for the machine
     model_folder: str = ""  # where models are fetched to
-    describe_timeout: Timeout = Timeout(connect=5.0, read=600.0, total=620.0)  # seconds; a model on a CPU is slow
+    describe_timeout: Timeout = describing_within(600.0)  # seconds; a model on a CPU is slow
     health_timeout: Timeout = Timeout(connect=3.0, read=10.0, total=15.0)
 
 

@@ -83,9 +83,7 @@ class ModelServer:
             broken = _error_line(response.body)
             if broken:
                 raise self._failure(200, broken, "", {}) from error
-            if not response.body and not response.content_type:  # cut off within its headers, which looks whole
-                raise EngineUnavailable(f"{self.label} at {self.origin} broke off its answer.") from error
-            raise EngineRefused(f"{self.label} at {self.origin} answered nonsense: {error.reason}") from error
+            raise EngineUnavailable(f"{self.label} at {self.origin} {_no_json(response)}") from error
         if not isinstance(body, dict):
             raise EngineRefused(f"{self.label} at {self.origin} answered nonsense: a JSON object was expected.")
         if body.get("error"):
@@ -124,6 +122,17 @@ class ModelServer:
         if self._key:
             line = line.replace(self._key, "*****")
         return clean_line(line, REASON_LENGTH)
+
+
+def _no_json(response: Response) -> str:
+    """What seems to have happened where a good status came with something else than JSON; it says nothing of a picture.
+
+    An answer that was cut off within its headers looks whole, and is empty.
+    """
+    kind = response.content_type
+    if "json" in kind or not response.body:
+        return "broke off its answer."
+    return f"answered with {kind or 'something'} instead of JSON: perhaps the page of a proxy (log-in, maintenance)."
 
 
 def _error_in(response: Response, key: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from django.test import override_settings
 from werkzeug import Response
 
 from captions.models import CaptionVersion, Image
+from processing import leases
 from processing.describing import Result
 from processing.engines.base import EngineConfig
 from processing.engines.config import engine_config
@@ -65,10 +66,29 @@ class FaultTests(EnginesCase):
         self.says(503)
         self.waits(image, reason="503")
 
-    def test_half_a_json_is_no_answer(self) -> None:
+    def test_an_answer_that_breaks_off_makes_the_picture_wait(self) -> None:
         image = self.found()
         self.says(lambda body: Response('{"message": {"content": "A light', content_type="application/json"))
-        self.ends(image, reason="nonsense")
+        self.waits(image, reason="broke off its answer")
+
+    def test_the_page_of_a_proxy_makes_the_picture_wait(self) -> None:
+        image = self.found()
+        self.says(lambda body: Response("<html><body>Back soon</body></html>", content_type="text/html"))
+        self.waits(image, reason="answered with text/html instead of JSON: perhaps the page of a proxy")
+
+    def test_half_a_json_of_the_model_is_no_answer(self) -> None:
+        image = self.found()
+        self.says('Here is the description as JSON: {"alt": "A light')
+        self.ends(image, reason="damaged or cut short")
+
+    @override_settings(ENGINE_TIMEOUT=60, LEASE_SECONDS=0)
+    def test_the_time_for_a_description_is_the_operators_and_leases_follow_it(self) -> None:
+        config = engine_config()
+        assert (config.describe_timeout.read, config.describe_timeout.total) == (60, 80)
+        lease = leases.call_lease().total_seconds()
+        assert 80 < lease < 200
+        with override_settings(ENGINE_TIMEOUT=600):
+            assert leases.call_lease().total_seconds() == lease + 540
 
     def test_half_a_sentence_is_no_answer(self) -> None:
         image = self.found()

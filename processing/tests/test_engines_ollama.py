@@ -249,8 +249,6 @@ def test_a_text_longer_than_asked_for_is_kept_whole_and_noted(ollama: FakeOllama
         (lambda: answer("  \n"), "empty answer"),
         (lambda: answer("<think>endless"), "did not come to an end of its thinking"),
         (lambda: answer("<!DOCTYPE html><html><body>Login</body></html>"), "web page"),
-        (lambda: Response("<html><body>Welcome to nginx!</body></html>", content_type="text/html"), "nonsense"),
-        (lambda: Response("not json at all", content_type="application/json"), "nonsense"),
         (lambda: body_of([1, 2, 3]), "nonsense"),
         (lambda: body_of({"done": True}), "no message"),
         (lambda: body_of({"message": {"role": "assistant", "content": None}, "done": True}), "no message"),
@@ -268,6 +266,21 @@ def test_what_will_not_get_better_by_waiting_is_refused(
 def test_a_busy_or_broken_server_is_unavailable(ollama: FakeOllama, picture: PreparedImage, status: int) -> None:
     ollama.chat = lambda body: error(status, "server busy, please try again.  maximum pending requests exceeded")
     assert "maximum pending requests" in unavailable(ollama, picture)
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        (lambda: Response("<html>Sign in</html>", content_type="text/html"), "answered with text/html instead of JSON"),
+        (lambda: Response('{"message": {"con', content_type="application/json"), "broke off its answer"),
+        (lambda: Response("not json at all", content_type="application/json"), "broke off its answer"),
+    ],
+)
+def test_what_is_no_answer_of_the_server_is_an_outage(
+    ollama: FakeOllama, picture: PreparedImage, response: Callable[[], Response], reason: str
+) -> None:
+    ollama.chat = lambda body: response()
+    assert reason in unavailable(ollama, picture)
 
 
 @pytest.fixture

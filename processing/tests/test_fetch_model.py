@@ -131,7 +131,7 @@ def test_without_a_way_to_the_hub_it_says_so(tmp_path: Path) -> None:
     with HTTPServer(host="127.0.0.1") as server:
         url = server.url_for("")
     waited: list[float] = []
-    with pytest.raises(FetchFailed, match="the same command goes on from there"):
+    with pytest.raises(FetchFailed, match="Is there a way from this machine to the hub"):
         Hub(url, pause=waited.append).plan(HubModel("a/b", REVISION), tmp_path)
     assert len(waited) == fetching.TRIES - 1
 
@@ -190,8 +190,23 @@ def test_the_command_fails_with_what_to_do(here: OwnHub) -> None:
 
 @pytest.mark.parametrize("model", ["somebody/tiny", "somebody/tiny@main", "somebody/tiny@0123456"])
 def test_a_model_without_its_commit_is_refused(model: str) -> None:
-    with pytest.raises(CommandError, match="names no revision"):
+    with pytest.raises(CommandError, match=r"^--model is set wrongly.*names no revision"):
         say(model=model)
+
+
+def test_a_wrong_setting_is_named(settings: SimpleNamespace) -> None:
+    settings.TRANSFORMERS_MODEL = "somebody/tiny"
+    with pytest.raises(CommandError, match=r"^TRANSFORMERS_MODEL is set wrongly\."):
+        say(model="somebody/tiny")
+
+
+def test_without_a_way_to_the_hub_nothing_is_said_to_be_kept(
+    here: OwnHub, settings: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.HF_ENDPOINT = "http://127.0.0.1:9"
+    monkeypatch.setattr(fetching, "TRIES", 1)
+    with pytest.raises(CommandError, match=r"Is there a way from this machine to the hub\?$"):
+        say(model=here.model.pinned, dry_run=True)
 
 
 def test_a_folder_of_ones_own_needs_no_fetching(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ def read_settings() -> dict[str, Any]:
         ("SWEEP_SECONDS", "0", "SWEEP_SECONDS is '0'. Use a whole number from 1 to 3600."),
         ("SWEEP_SECONDS", "-3", "Use a whole number from 1 to 3600."),
         ("SWEEP_SECONDS", "often", "Use a whole number from 1 to 3600."),
+        ("ENGINE_TIMEOUT", "0", "ENGINE_TIMEOUT is '0'. Use a whole number from 5 to 3600."),
         ("LEASE_SECONDS", "99999999", "LEASE_SECONDS .* whole number from 0 to 86400"),
         ("CONN_MAX_AGE", "1e9", "CONN_MAX_AGE .* whole number from 0 to 86400"),
         ("DATABASE_URL", "mysql://u:p@h:x/y", "DATABASE_URL cannot be read.*mysql://user:password@host/name"),

@@ -7,12 +7,15 @@ from processing.engine_models import CPU_MODEL, GPU_MODEL, FolderModel, HubModel
 from processing.engines.base import EngineMisconfigured
 
 
-def chosen_model(text: str) -> HubModel | FolderModel:
-    """What TRANSFORMERS_MODEL means; the default for this machine if it is empty. Raises EngineMisconfigured."""
+def chosen_model(text: str, setting: str = "TRANSFORMERS_MODEL") -> HubModel | FolderModel:
+    """What `text` means, which stands in `setting`; the default for this machine if it is empty.
+
+    Raises EngineMisconfigured.
+    """
     try:
         return parse_model(text or default_model())
     except ValueError as error:
-        raise EngineMisconfigured(f"TRANSFORMERS_MODEL is set wrongly. {error}") from error
+        raise EngineMisconfigured(f"{setting} is set wrongly. {error}") from error
 
 
 def default_model() -> str:

@@ -28,6 +28,7 @@ TIMEOUT = Timeout(connect=10.0, read=60.0, total=600.0)  # seconds for one piece
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 5
 LIST_BYTES = 4 * 1024 * 1024
+_KEPT = "What has arrived is kept: the same command goes on from there."
 
 # Weights in a format that cannot hold code, and what belongs to them. Repositories also have the same weights for other
 # software, in folders and formats of their own.
@@ -162,7 +163,7 @@ class Hub:
         """Some bytes from `begin` on, at least one."""
         end = min(begin + PIECE, file.size)
         headers = {"Range": f"bytes={begin}-{end - 1}", "Accept": "*/*", "Accept-Encoding": "identity"}
-        response = self._get(url, headers, max(PIECE, LIST_BYTES))
+        response = self._get(url, headers, max(PIECE, LIST_BYTES), _KEPT)
         whole = response.status == 200 and len(response.body) == file.size
         if whole:
             return response.body[begin:]
@@ -172,16 +173,15 @@ class Hub:
             raise FetchFailed(f"{file.path}: the server sent another part of the file than was asked for. Try again.")
         return response.body
 
-    def _get(self, url: str, headers: dict[str, str], max_bytes: int) -> Response:
-        """The answer after all redirects; outages and errors of servers are tried again."""
+    def _get(self, url: str, headers: dict[str, str], max_bytes: int, then: str = "") -> Response:
+        """The answer after all redirects; outages and errors of servers are tried again. `then` ends a failure."""
         for number in range(1, TRIES + 1):
             try:
                 response = self._redirected(url, headers, max_bytes)
             except OutboundUnavailable as error:
                 if number == TRIES:
                     raise FetchFailed(
-                        f"{error.reason} Is there a way from this machine to the hub? What has arrived is kept: the "
-                        "same command goes on from there."
+                        f"{error.reason} Is there a way from this machine to the hub? {then}".rstrip()
                     ) from error
             except OutboundError as error:
                 raise FetchFailed(error.reason) from error

@@ -39,7 +39,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            model = chosen_model(options["model"])
+            model = chosen_model(*_named(options["model"]))
         except EngineMisconfigured as error:
             raise CommandError(error.reason) from error
         if not isinstance(model, HubModel):
@@ -72,6 +72,11 @@ class Command(BaseCommand):
         with tqdm(total=plan.size, initial=plan.here, unit="B", unit_scale=True, disable=None) as bar:
             folder = hub.fetch(plan, bar.update)
         self.stdout.write(f"Fetched and checked: {folder}")
+
+
+def _named(model: str) -> tuple[str, str]:
+    """The model, and where it was named."""
+    return model, "TRANSFORMERS_MODEL" if model == settings.TRANSFORMERS_MODEL else "--model"
 
 
 def _readable(size: int) -> str:
