@@ -144,6 +144,7 @@ def _approve(
         based_on=measured.based_on,
         edit_distance=measured.edit_distance,
         seconds=measured.seconds,
+        parts=memory.parts_in(text, measured.based_on or _drafted_last(image)),
     )
     if not Publication.objects.open().filter(post=image.post_id).exists():
         _open_publication(image.post, status=Publication.Status.WAITING)
@@ -151,6 +152,10 @@ def _approve(
         "caption_approved", actor=reviewer, entity=image, post=image.post_id, version=version.pk, edited=text != draft
     )
     return _settled(image.post_id)
+
+
+def _drafted_last(image: Image) -> CaptionVersion | None:
+    return image.versions.filter(kind=CaptionVersion.Kind.GENERATED).order_by("-pk").first()
 
 
 def _measured(image: Image, text: str, reviewer: User) -> measuring.Measured:

@@ -1,7 +1,8 @@
 """What an account has approved for its pictures before: found again by the same bytes, or by how a picture looks.
 
-A text is remembered from its approval until that is taken back, and only for its own connection. The same bytes bring
-the text up as a draft, which a person still reviews; a picture that looks alike only brings it up as a suggestion.
+A text is remembered from its approval until that is taken back, and only for its own connection. It is brought up for
+posts that no more people see than the one that it was approved for. The same bytes bring the text up as a draft, which
+a person still reviews; a picture that looks alike only brings it up as a suggestion.
 
 Two perceptual hashes that differ in at most NEAR bits agree, in one of their four parts of 16 bits, in all but one bit:
 so 17 values of each part are looked up by its index, and nothing else is read.
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from captions.languages import same_language
-from captions.models import Fingerprint, Image
+from captions.models import CaptionVersion, Fingerprint, Image, Post
 
 ENGINE = "memory"  # what a recalled text is recorded as drafted by
 # Measured (processing/tests/test_looks.py): pictures that were scaled, compressed or brightened keep within 5 bits, and
@@ -37,6 +38,7 @@ class Recalled:
     language: str
     category: str
     image_id: int  # that it was approved for
+    parts: Sequence[dict[str, str]] = ()  # {"language", "text"}, if in several languages
 
 
 @dataclass(frozen=True)
@@ -69,26 +71,60 @@ def forget(image_ids: Iterable[int]) -> None:
     Fingerprint.objects.filter(image__in=list(image_ids)).delete()
 
 
-def recall(image: Image, *, content_hash: str = "", language: str = "") -> Recalled | None:
-    """The newest text that was approved for the same bytes by the same connection, in the wanted language.
+def recall(image: Image, *, content_hash: str = "", languages: Sequence[str] = ()) -> Recalled | None:
+    """The newest text that was approved for the same bytes by the same connection, in all of the wanted languages.
 
-    `content_hash` and `language` are those of the image and of its post unless given. A text of unknown language, or
-    for a picture of unknown language, counts as in the wanted one; one in another language is only suggested.
+    `content_hash` and `languages` are those of the image and of its post unless given. A text of unknown language, or
+    for a picture of unknown language, counts as in the wanted one; one in other languages is only suggested.
     """
     content_hash = content_hash or image.content_hash
     if not content_hash or image.platform_connection_id is None:
         return None
-    wanted = language or image.post.language or image.language
+    wanted = languages or [image.post.language or image.language]
     same = Image.objects.filter(
         fingerprint__platform_connection=image.platform_connection_id,
         fingerprint__content_hash=content_hash,
         status__in=DECIDED,
+        post__visibility__in=Post.no_narrower(image.post.visibility),
     )
-    newest = same.exclude(pk=image.pk).order_by("-fingerprint__pk")
-    for other in newest.only("final_caption", "language", "image_category")[:LOADED_MOST]:
-        if other.final_caption and same_language(wanted, other.language):
-            return Recalled(other.final_caption, other.language, other.image_category or "", other.pk)
+    newest = same.exclude(pk=image.pk).order_by("-fingerprint__pk").only("final_caption", "language", "image_category")
+    found = [other for other in newest[:LOADED_MOST] if other.final_caption]
+    parts = _parts_of(found)
+    for other in found:
+        own = parts.get(other.pk, [])
+        if _are_the_same([part["language"] for part in own] or [other.language], wanted):
+            return Recalled(other.final_caption or "", other.language, other.image_category or "", other.pk, own)
     return None
+
+
+def parts_in(text: str, draft: CaptionVersion | None) -> list[dict[str, str]]:
+    """The languages of an approved text that was made of a draft in several, each with its part; else nothing.
+
+    Whoever corrected the parts left them in their order, with an empty line between; with fewer of them, one is gone.
+    """
+    if draft is None or not draft.parts:
+        return []
+    if text == draft.text:
+        return list(draft.parts)
+    parts = text.split("\n\n", len(draft.parts) - 1)
+    if len(parts) < len(draft.parts):
+        return []
+    pairs = zip(draft.parts, parts, strict=True)
+    return [{"language": part["language"], "text": own.strip()} for part, own in pairs]
+
+
+def _parts_of(images: Sequence[Image]) -> dict[int, list[dict[str, str]]]:
+    finals = CaptionVersion.objects.filter(image__in=[one.pk for one in images], kind=CaptionVersion.Kind.FINAL)
+    return dict(finals.order_by("pk").values_list("image", "parts")) if images else {}
+
+
+def _are_the_same(languages: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether each of the languages is wanted, and each of the wanted is there."""
+
+    def within(some: Sequence[str], others: Sequence[str]) -> bool:
+        return all(any(same_language(one, other) for other in others) for one in some)
+
+    return within(languages, wanted) and within(wanted, languages)
 
 
 def similar(image: Image, most: int = 3) -> list[Suggestion]:
@@ -101,7 +137,7 @@ def similar(image: Image, most: int = 3) -> list[Suggestion]:
     distances = _distances(image)
     nearest = sorted(distances, key=lambda pk: (distances[pk], -pk))[:LOADED_MOST]
     found: dict[str, Suggestion] = {}
-    for pk, other in _with_text(nearest):
+    for pk, other in _with_text(nearest, image.post):
         if other.pk != image.pk:
             found.setdefault(other.final_caption or "", Suggestion(other, distances[pk]))
     return list(found.values())[:most]
@@ -163,8 +199,8 @@ def _walk(where: str, most: int, digest: str = "perceptual_hash") -> str:
     )
 
 
-def _with_text(fingerprints: Sequence[int]) -> Iterator[tuple[int, Image]]:
-    """These fingerprints, in this order, with their images as far as these still have their approved text."""
+def _with_text(fingerprints: Sequence[int], post: Post) -> Iterator[tuple[int, Image]]:
+    """These fingerprints, in this order, with their images as far as their approved text is there, and for `post`."""
     shown = (
         "image__final_caption",
         "image__language",
@@ -172,6 +208,9 @@ def _with_text(fingerprints: Sequence[int]) -> Iterator[tuple[int, Image]]:
         "image__content_hash",
         "image__post__sensitive",
     )
-    found = Fingerprint.objects.filter(pk__in=fingerprints, image__status__in=DECIDED)
+    seen_by = Post.no_narrower(post.visibility)
+    found = Fingerprint.objects.filter(
+        pk__in=fingerprints, image__status__in=DECIDED, image__post__visibility__in=seen_by
+    )
     images = {one.pk: one.image for one in found.select_related("image__post").only(*shown) if one.image.final_caption}
     return ((pk, images[pk]) for pk in fingerprints if pk in images)

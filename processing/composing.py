@@ -1,7 +1,7 @@
 """From answers in one or several languages to one draft: its text, what the checks say of it, and what it took."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -95,24 +95,36 @@ def composed(image: Image, parts: Sequence[Part]) -> Draft:
     )
 
 
-def remembered(image: Image, recalled: Recalled, language: str) -> Draft:
+def remembered(image: Image, recalled: Recalled, request: EngineRequest) -> Draft:
     """The account's own approved text for the same bytes, as the draft: a person still decides.
 
-    `language` is the wanted one, where nobody knows that of the text.
+    `request` is what an engine would be asked: it knows the wanted language, where nobody knows that of the text, and
+    what was read in the picture.
     """
-    language = recalled.language or language
-    judged = judge(image, recalled.text, around_image(image, language=language, kind=recalled.category))
+    language, examined = recalled.language or request.language, request.examined or Examination()
+    around = around_image(
+        image,
+        language=language,
+        visible_text=examined.visible_text,
+        unreadable=examined.unreadable,
+        codes=examined.codes,
+        kind=recalled.category or examined.kind,
+    )
+    parts = [(part["text"], replace(around, language=part["language"])) for part in recalled.parts]
+    judged = judge_parts(image, parts, BETWEEN) if parts else judge(image, recalled.text, around)
     note = _("This is what was approved for the same picture before (image %(number)d).")
     return Draft(
         text=recalled.text,
         engine=MEMORY,
         model="",
         language=language,
-        category=recalled.category,
+        category=around.kind,
         score=judged.score,
         findings=[*judged.as_json(), *_notes([note % {"number": recalled.image_id}, *judged.reasons])],
         needs_special_review=judged.needs_special_review,
+        parts=list(recalled.parts),
         cost=Decimal(0),
+        visible_text=examined.visible_text,
     )
 
 

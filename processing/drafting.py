@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from captions import language_codes, memory
 from captions.actions import CANDIDATES_MOST
 from captions.drafts import Draft
-from captions.models import CaptionVersion, Image, StyleGuide
+from captions.models import CaptionVersion, Image
 from processing import examining, stopping
 from processing.asking import ask, engines_of
 from processing.composing import Part, composed, part_of, remembered, total
@@ -18,7 +18,7 @@ from processing.engine_breaker import LeftAlone
 from processing.engines import Chain, Engine, EngineError, EngineRefused, EngineRequest
 from processing.engines.base import Examination
 from processing.preparation import PreparedImage
-from processing.requests import language_of, requests_for
+from processing.requests import requests_for
 
 logger = logging.getLogger(__name__)
 
@@ -36,16 +36,16 @@ class Making:
     _examined: list[Examination] = field(default_factory=list)
 
     def recalled(self) -> Draft | None:
-        """What the account approved for the same bytes, unless a person asks for a new draft. Raises as `before`."""
-        if self.image.regenerate_asked_by_id is not None:
+        """What the account approved for the same bytes, unless a person wants another text. Raises as `before`."""
+        if self._is_asked_for_again or self.image.regenerate_instruction:
             return None
-        guide = StyleGuide.objects.filter(platform_connection=self.image.platform_connection_id).first()
-        language = language_of(self.image, guide, None)
-        found = memory.recall(self.image, content_hash=self.prepared.sha256, language=language)
+        requests = self._requests()
+        languages = [request.language for request in requests]
+        found = memory.recall(self.image, content_hash=self.prepared.sha256, languages=languages)
         if found is None:
             return None
         self.before()
-        return remembered(self.image, found, language)
+        return remembered(self.image, found, requests[0])
 
     def draft(self) -> Draft:
         """Raises as `ask` does, whatever `before` raises, and EngineRefused where nobody wrote anything new."""

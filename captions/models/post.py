@@ -75,6 +75,12 @@ class Post(models.Model):
         """The id that the server knows the post by."""
         return self.full_post_id or self.post_id
 
+    @classmethod
+    def no_narrower(cls, visibility: str) -> list[str]:
+        """This visibility and the wider ones. One that we do not know is narrower than public, and like no other."""
+        known = [str(each) for each in cls.Visibility]  # from the widest on
+        return known[: known.index(visibility) + 1] if visibility in known else [known[0], visibility]
+
     @property
     def traits(self) -> Traits:
         """What the options of its connection ask of a post, as it was when last read."""

@@ -11,7 +11,7 @@ from django.test import TestCase
 
 from accounts.models import User
 from accounts.tests.people import make_user
-from captions import actions, memory
+from captions import actions, memory, review_texts
 from captions.models import Fingerprint, Image
 from captions.tests.rows import make_connection, make_image, make_post
 from platforms.models import PlatformConnection
@@ -38,8 +38,15 @@ class MemoryCase(TestCase):
         cls.alice = make_user("alice")
         cls.connection = make_connection(cls.alice)
 
-    def image(self, connection: PlatformConnection | None = None, *, language: str = "en", **fields: Any) -> Image:
-        post = make_post(connection or self.connection, language=language)
+    def image(
+        self,
+        connection: PlatformConnection | None = None,
+        *,
+        language: str = "en",
+        visibility: str = "public",
+        **fields: Any,
+    ) -> Image:
+        post = make_post(connection or self.connection, language=language, visibility=visibility)
         known = {"content_hash": BYTES, "perceptual_hash": LOOKS, "language": language}
         return make_image(post, **known | fields)
 
@@ -83,9 +90,48 @@ class RecallTests(MemoryCase):
         self.approved("Ein Leuchtturm auf einem Felsen in der Brandung.", language="de")
         image = self.image()
         self.assertIsNone(memory.recall(image))
-        self.assertIsNotNone(memory.recall(image, language="de-AT"))
+        self.assertIsNotNone(memory.recall(image, languages=["de-AT"]))
         self.assertIsNotNone(memory.recall(self.image(language="")))
         self.assertEqual([one.distance for one in memory.similar(image)], [0])
+
+    def test_what_few_people_may_see_is_brought_up_for_no_more_people(self) -> None:
+        levels = ["public", "unlisted", "private", "direct", "mutuals_only", ""]
+        brought_up = {
+            "public": {"public"},
+            "unlisted": {"public", "unlisted"},
+            "private": {"public", "unlisted", "private"},
+            "direct": {"public", "unlisted", "private", "direct"},
+            "mutuals_only": {"public", "mutuals_only"},
+            "": {"public", ""},
+        }
+        for approved_for in levels:
+            approved = self.approved(visibility=approved_for)
+            final = approved.versions.get(kind="final")
+            for wanted_for in levels:
+                image = self.image(visibility=wanted_for)
+                expected = approved_for in brought_up[wanted_for]
+                with self.subTest(approved_for=approved_for, wanted_for=wanted_for):
+                    self.assertEqual(memory.recall(image) is not None, expected)
+                    self.assertEqual(bool(memory.similar(image)), expected)
+                    self.assertEqual(review_texts.usable(image, final.pk) is not None, expected)
+            approved.delete()
+
+    def test_a_text_in_several_languages_is_found_for_just_these(self) -> None:
+        parts = [{"language": "en", "text": "A lighthouse."}, {"language": "de", "text": "Ein Leuchtturm."}]
+        for text, languages in (
+            ("A lighthouse.\n\nEin Leuchtturm.", {"en", "de"}),
+            ("A red lighthouse.\n\nEin roter Leuchtturm.", {"en", "de"}),
+            ("A red lighthouse.", {"en"}),
+        ):
+            image = self.image()
+            image.versions.update(parts=parts, text="A lighthouse.\n\nEin Leuchtturm.")
+            actions.approve(image, text=text, reviewer=self.alice)
+            other = self.image(language="")
+            for wanted in (["en"], ["de"], ["en", "de"], ["de-AT", "en"], ["en", "fr"], ["en", "de", "fr"]):
+                recalled = memory.recall(other, languages=wanted)
+                with self.subTest(text=text, wanted=wanted):
+                    self.assertEqual(recalled is not None, {code[:2] for code in wanted} == languages)
+            image.delete()
 
     def test_what_is_not_approved_any_more_is_forgotten(self) -> None:
         image = self.approved()
@@ -152,5 +198,5 @@ class SimilarTests(MemoryCase):
         image = Image.objects.select_related("post").get(pk=self.image().pk)
         with self.assertNumQueries(2):  # fingerprints, images
             memory.similar(image)
-        with self.assertNumQueries(1):
+        with self.assertNumQueries(2):  # images, their languages
             memory.recall(image)

@@ -18,11 +18,12 @@ from captions import drafts
 from captions.models import CaptionVersion, Image, Post, StyleGuide
 from platforms.models import PlatformConnection
 from platforms.traffic import doors
-from processing import describing, engine_slots, engine_trouble, health, stopping, tasks
+from processing import describing, engine_slots, engine_trouble, examining, health, stopping, tasks
 from processing.describing import Result, caption_image
 from processing.engine_breaker import EngineBreaker
 from processing.engine_settings import parse_prices
 from processing.engines import Chain, EngineMisconfigured, EngineRefused, EngineUnavailable
+from processing.engines.base import Examination
 from processing.models import CaptionGenerationTask, EngineAttempt, EngineSlot, KeptAnswer
 from processing.tests import cast
 from processing.tests.engines_case import TEXT, EnginesCase
@@ -545,6 +546,40 @@ class MemoryTests(EnginesCase):
         assert (version.engine, version.text) == ("memory", "The lighthouse of our village.")
         assert image.status == Image.Status.PENDING
         assert any("before" in finding["message"] for finding in version.findings)
+
+    def test_a_picture_that_failed_gets_it_too_when_a_person_tries_it_again(self) -> None:
+        image = self.second()
+        Image.objects.filter(pk=image.pk).update(status=Image.Status.ERROR)
+        decisions.requeue(image, user=self.owner)
+        assert self.draft(image) == Result.DRAFTED
+        assert [version.engine for version in image.versions.all()] == ["memory"]
+
+    def test_it_is_found_in_the_language_that_the_picture_tells_and_what_was_read_is_kept(self) -> None:
+        image = self.second()
+        Post.objects.update(language="", post_content="")
+        Image.objects.exclude(pk=image.pk).update(language="de")
+        read = Examination(visible_text="Heute geschlossen", language="de")
+        with mock.patch.object(examining, "examine", return_value=read):
+            assert self.draft(image) == Result.DRAFTED
+        version = image.versions.get()
+        assert (version.engine, version.language, image.visible_text) == ("memory", "de", "Heute geschlossen")
+
+    def test_a_text_in_several_languages_is_a_draft_in_just_these(self) -> None:
+        StyleGuide.objects.create(platform_connection=self.connection, also_in="de")
+        image = self.found()
+        self.says(TEXT, LanguageTests.GERMAN)
+        self.draft(image)
+        decisions.approve(image, text=image.text, reviewer=self.owner)
+        self.run_task(image_task(image))
+        for also_in, engine in (("de", "memory"), ("", "ollama")):
+            StyleGuide.objects.update(also_in=also_in)
+            self.sandbox.add_status(f"Also in {also_in}.", language="en")
+            task = self.run_task(self.start())
+            other = Image.objects.latest("pk")
+            assert self.draft(other) == Result.DRAFTED
+            self.run_task(task)
+            version = other.versions.get()
+            assert (version.engine, len(version.parts)) == (engine, 2 if also_in else 0)
 
     def test_a_person_who_wants_a_new_draft_gets_one_from_the_engine(self) -> None:
         image = self.second()
