@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from captions import memory
 from captions.candidates import disputed, marked
 from captions.languages import direction, same_language
-from captions.models import CaptionVersion, Image
+from captions.models import CaptionVersion, Image, Post
 from captions.refusals import DecisionRefused
 
 HISTORY_MOST = 50
@@ -172,12 +172,13 @@ def lookalikes(image: Image) -> list[Lookalike]:
 
 
 def usable(image: Image, version_id: int) -> CaptionVersion | None:
-    """The text of this number, if it may go into the box: of the image, or approved for its account."""
-    version = CaptionVersion.objects.filter(pk=version_id).select_related("image").first()
+    """The text of this number, if it may go into the box: of the image, or approved for its account and its readers."""
+    version = CaptionVersion.objects.filter(pk=version_id).select_related("image__post").first()
     if version is None or version.image_id == image.pk:
         return version
     same_account = version.image.platform_connection_id == image.platform_connection_id
-    return version if same_account and version.kind == CaptionVersion.Kind.FINAL else None
+    may_be_seen = version.image.post.visibility in Post.no_narrower(image.post.visibility)
+    return version if same_account and may_be_seen and version.kind == CaptionVersion.Kind.FINAL else None
 
 
 def languages_to_ask_for(image: Image) -> list[tuple[str, str]]:
