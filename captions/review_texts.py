@@ -56,6 +56,12 @@ class Offered:
         return as_html(passages(self.version, self.parts))
 
     @property
+    def languages(self) -> list[str]:
+        """The codes of those that the text is in, as far as they are known."""
+        found = (passage.language for passage in passages(self.version, self.parts))
+        return [language for language in dict.fromkeys(found) if language]
+
+    @property
     def when(self) -> datetime:
         return self.version.created_at
 
@@ -84,14 +90,17 @@ def passages(version: CaptionVersion, pieces: Sequence[tuple[str, bool]]) -> lis
 
 
 def as_html(passages: Sequence[Passage]) -> SafeString:
-    """An element for each language where there are several. Nothing comes between: scripts take the text from here."""
+    """An element for each language where there are several, or where it runs from the right whatever it begins with.
+
+    Nothing comes between: scripts take the text from here.
+    """
     inside = [
         format_html_join(
             "", "{}", ((format_html("<mark>{}</mark>", piece) if marks else piece,) for piece, marks in each)
         )
         for each in (passage.pieces for passage in passages)
     ]
-    if len(passages) == 1:
+    if len(passages) == 1 and passages[0].direction == "ltr":
         return inside[0]
     named = ((passage.language, passage.direction, html) for passage, html in zip(passages, inside, strict=True))
     return format_html_join("", '<span class="passage" lang="{}" dir="{}">{}</span>', named)

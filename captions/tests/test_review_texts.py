@@ -276,6 +276,12 @@ class SeveralLanguagesTests(TextsCase):
         self.assertEqual("".join(piece for one in (first, second) for piece, _marked in one.pieces), BOTH)
 
     def test_an_approved_text_is_in_the_languages_of_its_draft(self) -> None:
+        self.assertInHTML('<span class="badge">ar</span>', page)
+
+    def test_a_text_from_the_right_runs_from_there_whatever_it_begins_with(self) -> None:
+        self.offered(text=ARABIC, language="ar", parts=[])
+        page = self.client.get(self.url()).content.decode()
+        self.assertIn(f'<span class="passage" lang="ar" dir="rtl">{ARABIC}</span></p>', page)
         draft_version = self.offered()
         actions.approve(self.image, text=BOTH, reviewer=self.alice)
         final = self.image.versions.get(kind=CaptionVersion.Kind.FINAL)
