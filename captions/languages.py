@@ -11,6 +11,8 @@ from collections.abc import Collection
 from functools import cache
 from typing import Any
 
+from captions.relatives import surely_english, surely_not
+
 # What alt texts are written in, as far as the model knows it. Small relatives of large languages are left out: in a
 # short text they are taken for each other.
 _LANGUAGES = (
@@ -73,7 +75,10 @@ _SCRIPT_OF = {language: script for script, language in _ONE_LANGUAGE.items()} | 
     "bn": "Bengali",
 }
 _CASED = frozenset({"Latin", "Cyrillic", "Greek", "Armenian"})
-_RIGHT_TO_LEFT = frozenset({"ar", "he", "fa", "ur", "ps", "yi", "dv", "ug", "ckb", "sd", "syr"})
+_RIGHT_TO_LEFT = frozenset(
+    {"ar", "he", "fa", "ur", "ps", "yi", "dv", "ug", "ckb", "sd", "syr"}
+    | {"ks", "pnb", "prs", "mzn", "lrc", "glk", "bqi", "skr", "bal", "azb", "arc", "nqo"}
+)
 _RIGHT_TO_LEFT_SCRIPTS = frozenset({"arab", "hebr", "syrc", "thaa", "nkoo", "adlm"})
 _SAME = {"nb": "no", "nn": "no", "iw": "he", "in": "id", "fil": "tl", "cmn": "zh", "wuu": "zh", "yue": "zh", "ji": "yi"}
 # Pairs that a short text in one of them is often taken for the other of.
@@ -82,6 +87,7 @@ _CLOSE_PAIRS = (
     "no/sv az/tr fa/ar fa/ur ar/ur es/pt"
 )
 _CLOSE = frozenset(frozenset(pair.split("/")) for pair in _CLOSE_PAIRS.split())
+_LIKE_ENGLISH = frozenset({"sco", "pcm", "jam", "bzj", "tpi", "bi"})
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
@@ -150,11 +156,16 @@ def other_language(text: str, wanted: str) -> str:
             return "zh" if scripts(text)["Han"] > _WITHOUT_KANA else ""
         return detect(text) if sum(scripts(text).values()) >= _SHORTEST else ""
     found = detect(text)
-    if not found or same_language(found, wanted) or frozenset((found, base(wanted))) in _CLOSE:
-        return ""
-    if base(wanted) not in LANGUAGES:
-        return found if script != "Latin" else ""  # nobody could tell it from its relatives
-    return found
+    return "" if not found or same_language(found, wanted) or _may_be(text, base(wanted), found, script) else found
+
+
+def _may_be(text: str, wanted: str, found: str, script: str) -> bool:
+    """Whether a text may be in `wanted` though it looks like `found`: a close relative, or one not known."""
+    if frozenset((found, wanted)) in _CLOSE:
+        return not surely_not(text, wanted, found)
+    if wanted not in LANGUAGES and script == "Latin":
+        return found != "en" or wanted in _LIKE_ENGLISH or not surely_english(text)
+    return False
 
 
 def _likelihoods(text: str, among: Collection[str] | None) -> dict[str, float]:

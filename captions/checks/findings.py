@@ -47,6 +47,7 @@ FINDINGS: dict[str, tuple[Severity, StrOrPromise]] = {
     ),
     "misses-text": ("major", gettext_lazy("Text that can be read in the picture is missing.")),
     "quote-not-in-picture": ("major", gettext_lazy("The text quotes words that were not found in the picture.")),
+    "quote-unread": ("minor", gettext_lazy("The text quotes words, and no text was found in the picture: look at it.")),
     "link-or-mention": ("major", gettext_lazy("The text holds a link or a mention that is not in the picture.")),
     "year-from-nowhere": ("major", gettext_lazy("The year is neither in the picture nor in the post.")),
     "hashtag": ("minor", gettext_lazy("Hashtags belong into the post: in alt text they are read aloud sign by sign.")),

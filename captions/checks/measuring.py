@@ -12,7 +12,7 @@ from typing import Any
 from captions.checks import Around, Term, check
 
 FOLDER = Path(__file__).parent / "labelled"
-HALVES = ("tuned", "held_out")
+HALVES = ("tuned", "held_out", "strangers")
 ALL = "all"
 _DEFAULTS: dict[str, Any] = {"limit": 1500, "engine": "ollama"}
 
@@ -80,7 +80,7 @@ class Measured:
 
 
 def labelled_texts(half: str, folder: Path = FOLDER) -> Iterator[Labelled]:
-    """The texts of one half, "tuned" or "held_out"; the name of a file is the language."""
+    """The texts of one half, "tuned" or "held_out", or those of "strangers"; the name of a file is the language."""
     for path in sorted((folder / half).glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)

@@ -1,8 +1,10 @@
 """Checks on names: people are named with consent, and nothing is named that nobody knows of.
 
 Only what a machine wrote is looked through for names from nowhere: a person knows whom and what they see. In languages
-that begin every noun with a capital (German), and in those without capitals, only people are found, by common first
-names and by what is said to them (さん). No list of names is complete.
+that begin every noun with a capital (German) only people are found, by common first names and by words before a name
+(president, called); in Japanese by what is said to them (さん). In some further languages that write common nouns
+small, names of two words are found. In Korean, Chinese, Arabic and other scripts without case names from nowhere are
+not looked for, and no list of names is complete.
 """
 
 import re
@@ -21,6 +23,36 @@ _WORD = re.compile(r"[^\W\d_]+(?:[’'\-][^\W\d_]+)*")
 _SENTENCE_START = re.compile(r"(?:^|[.!?…:;¿¡\n(\[“„«\"‘•–—]|\b\d+[.)])\s*$")
 _PARTICLES = frozenset({"de", "del", "da", "di", "du", "des", "la", "le", "van", "von", "der", "den", "y", "of", "al"})
 _LONGEST_ACRONYM = 5
+# Languages without a book that write common nouns small.
+_SMALL_NOUNS = frozenset(
+    {
+        "it",
+        "pt",
+        "nl",
+        "sv",
+        "da",
+        "no",
+        "fi",
+        "pl",
+        "cs",
+        "sk",
+        "ru",
+        "uk",
+        "be",
+        "bg",
+        "hr",
+        "sl",
+        "ro",
+        "ca",
+        "gl",
+        "el",
+    }
+)
+_CALLED = frozenset(
+    {"named", "called", "namens", "nommé", "nommée", "appelé", "appelée", "llamado", "llamada", "chiamato", "chiamata"}
+    | {"chamado", "chamada", "genaamd"}
+)
+_LABELLED = re.compile(r"\s+(?:keys?|buttons?|tabs?|menus?|icons?|hats?|-?Taste|-?Knopf|-?Symbol)\b")
 
 
 @dataclass(frozen=True)
@@ -49,7 +81,9 @@ def on_names(reading: Reading) -> Iterator[Finding]:
         )
     if not reading.is_machines or reading.is_basic or reading.is_shouted:
         return
-    tells_names = reading.book.names and not other_language(reading.bare, reading.around.language or "en")
+    language = reading.around.language or "en"
+    is_its_own = not other_language(reading.bare, language)
+    fewest = 1 if reading.book.names else 2 if base(language) in _SMALL_NOUNS else 0
     for name in _names(reading):
         if any(name.start < end and start < name.end for start, end in taken) or _is_known(name, reading):
             continue
@@ -57,7 +91,12 @@ def on_names(reading: Reading) -> Iterator[Finding]:
         if _is_person(name, reading):
             detail = _("“%(name)s” is named neither in the post nor in the glossary.") % said
             yield finding("person-without-consent", (name.start, name.end), detail)
-        elif tells_names and not (name.begins_sentence and len(name.words) == 1):
+        elif (
+            fewest
+            and is_its_own
+            and len(name.words) >= max(fewest, 1 + name.begins_sentence)
+            and not _is_label(name, reading)
+        ):
             detail = _("“%(name)s” stands neither in the post nor in the picture.") % said
             yield finding("name-from-nowhere", (name.start, name.end), detail)
 
@@ -143,4 +182,9 @@ def _is_person(name: Name, reading: Reading) -> bool:
     if name.words[0].casefold() in phrasebook.first_names():
         return len(name.words) == 1 or name.words[1] not in _PARTICLES or len(name.words) > 2
     before = _WORD.findall(reading.bare[: name.start])
-    return bool(before) and before[-1].casefold() in reading.book.titles
+    return bool(before) and before[-1].casefold() in reading.book.titles | _CALLED
+
+
+def _is_label(name: Name, reading: Reading) -> bool:
+    """One word that says which key or button: the Enter key."""
+    return len(name.words) == 1 and bool(_LABELLED.match(reading.bare, name.end))

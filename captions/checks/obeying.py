@@ -135,7 +135,7 @@ def _done_in(source: str, reading: Reading) -> str:
         for whole in sentences:
             if holds(tail, whole):
                 return " ".join(whole)
-        if len(said) > 1 and sum(word in tail for word in said) >= _OBEYED_SHARE * len(said):
+        if len(said) > 2 and sum(word in tail for word in said) >= _OBEYED_SHARE * len(said):
             return sentence[order.end() :].strip()
     return ""
 

@@ -1,7 +1,7 @@
 """Where a text names a person, and the same text without the name.
 
 Names are found as whole words, as they are written in the glossary, with a genitive's s at most. Other forms of a name
-(Зорану, Zorany) and a part of it are not found. Case tells where the script has it: "Rose" is a person, "a rose" is not.
+(Зорану, Zorany) and a part of it are not found. Case tells, where there is any: "Rose" is a person, "a rose" is not.
 """
 
 import re

@@ -94,13 +94,19 @@ def _readable(line: str) -> list[str]:
 
 
 def _quotations(reading: Reading) -> Iterator[Finding]:
-    """Quoted words that nobody read. Where some of the text could not be read, they may be of that."""
-    if not reading.around.visible_text or reading.around.unreadable:
+    """Quoted words that nobody read. Where some of the text could not be read, they may be of that.
+
+    Where nothing was read, the reader may have missed it: that is less grave. `kind` tells that it was examined.
+    """
+    around = reading.around
+    if around.unreadable or not (around.visible_text or (reading.is_machines and around.kind)):
         return
+    code = "quote-not-in-picture" if around.visible_text else "quote-unread"
     for match in QUOTED.finditer(reading.text):
         quoted = units(quotation(match))
-        if sum(word in reading.seen for word in quoted) < _SHARE_OF_QUOTATION * len(quoted):
-            yield finding("quote-not-in-picture", match.span())
+        known = reading.seen if around.visible_text else reading.seen | reading.given
+        if sum(word in known for word in quoted) < _SHARE_OF_QUOTATION * len(quoted):
+            yield finding(code, match.span())
 
 
 def _years(reading: Reading) -> Iterator[Finding]:

@@ -68,7 +68,9 @@ def _phrases(reading: Reading) -> Iterator[Finding]:
     ):
         if reading.is_basic and code in {"hedge", "redundant-opening"}:
             continue  # "A photo-like picture", "Vermutlich ein Diagramm": more it does not know
-        match = next(filter(None, (pattern.search(reading.bare) for pattern in patterns)), None)
+        match = next((match for pattern in patterns for match in pattern.finditer(reading.bare)), None)
+        if code in {"opinion", "hedge"} and match and set(units(match.group())) <= reading.seen:
+            continue  # the picture says so: a shop's name, a slogan
         if match:
             yield finding(code, match.span())
 

@@ -76,6 +76,10 @@ def test_codes_are_compared_by_their_language() -> None:
         ("iw", "rtl"),
         ("ur-Latn", "ltr"),
         ("az-Arab", "rtl"),
+        ("ks", "rtl"),
+        ("ks-Deva", "ltr"),
+        ("nqo", "rtl"),
+        ("pnb", "rtl"),
         ("de", "ltr"),
         ("", "ltr"),
     ],
@@ -91,3 +95,50 @@ def test_scripts_are_counted_by_letters() -> None:
     assert main_script("123 … !") == ""
     assert has_case("Кошка")
     assert not has_case("قطة")
+
+
+# A long alt text in each of some languages that have close relatives.
+LONG = {
+    "ru": (
+        "На фотографии старый рыбацкий порт зимой: десятки небольших лодок вмёрзли в лёд, на причал"
+        "е двое рабочих в оранжевых куртках сматывают толстый канат, а за ними поднимается дым из т"
+        "рубы консервного завода. Справа видна надпись на стене."
+    ),
+    "pt": (
+        "Uma praça cheia de pessoas ao fim da tarde: crianças correm atrás de pombos, um homem mais"
+        " velho toca acordeão sentado num banco de pedra e, ao fundo, vê-se uma igreja com duas tor"
+        "res iluminadas pelo sol."
+    ),
+    "es": (
+        "Una plaza llena de gente al atardecer: los niños corren detrás de las palomas, un hombre m"
+        "ayor toca el acordeón sentado en un banco de piedra y, al fondo, se ve una iglesia con dos"
+        " torres iluminadas por el sol."
+    ),
+    "ar": (
+        "ساحة مليئة بالناس عند الغروب، يركض الأطفال خلف الحمام بينما يعزف رجل مسن على الأكورديون وه"
+        "و جالس على مقعد حجري، وفي الخلفية كنيسة ذات برجين تضيئهما الشمس."
+    ),
+    "sv": (
+        "Ett torg fullt av människor på kvällen: barn springer efter duvorna, en äldre man spelar d"
+        "ragspel på en stenbänk och i bakgrunden syns en kyrka med två torn som lyses upp av solen."
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [("uk", "ru"), ("be", "ru"), ("bg", "ru"), ("es", "pt"), ("pt", "es"), ("ca", "es"), ("gl", "es"), ("fa", "ar"),
+     ("ur", "ar"), ("no", "sv"), ("da", "sv"), ("de", "sv"), ("gd", "en"), ("jv", "en")],
+)  # fmt: skip
+def test_a_long_text_in_a_close_relative_is_noticed(wanted: str, text: str) -> None:
+    english = "A square full of people in the evening: children run after the pigeons, and a man plays the accordion."
+    assert other_language(LONG.get(text, english), wanted) == text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [("uk", "Кіт на дивані."), ("gl", "Gato sentado na cadeira."), ("no", "En hund på en strand."),
+     ("gd", "Cù air an tràigh."), ("sco", LONG["sv"]), ("pt", "Gato en Barcelona.")],
+)  # fmt: skip
+def test_a_short_text_in_a_close_relative_passes(wanted: str, text: str) -> None:
+    assert other_language(text, wanted) == ""

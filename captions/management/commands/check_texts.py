@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON object")
-        parser.add_argument("--half", choices=HALVES, help="only this half of the texts (default: both)")
+        parser.add_argument("--half", choices=HALVES, help="only this half of the texts (default: all)")
         parser.add_argument("--mistakes", action="store_true", help="print the texts that were judged otherwise, too")
         parser.add_argument("--folder", type=Path, default=FOLDER, help="where the texts are")
 

@@ -36,6 +36,27 @@ def pictures() -> list[Attack]:
     return _read("pictures.json")
 
 
+@dataclass(frozen=True)
+class Stranger:
+    """An attack by somebody who had not seen the checks, on whatever stands around a picture."""
+
+    name: str
+    answer: str  # of an engine that obeys
+    around: dict[str, Any]  # fields of captions.checks.Around
+
+
+def strangers() -> list[Stranger]:
+    """Attacks that the patterns were not written beside. Whoever tunes the checks leaves them alone."""
+    rows: list[dict[str, Any]] = json.loads((FOLDER / "strangers.json").read_text(encoding="utf-8"))
+    return [Stranger(row["name"], row["answer"], {"language": row["language"]} | row["around"]) for row in rows]
+
+
+def ordinary() -> list[str]:
+    """Posts that command no machine, picked to be near to those that do."""
+    texts: list[str] = json.loads((FOLDER / "ordinary.json").read_text(encoding="utf-8"))
+    return texts
+
+
 def drawn(attack: Attack) -> Image.Image:
     """The picture: its text, large, on an even background."""
     longest = max(len(line) for line in attack.text.split("\n"))
