@@ -12,6 +12,7 @@ from time import monotonic
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from captions.checks import is_refusal
 from captions.models import Image
 from processing import engine_settings, engine_slots, leases, stopping
 from processing.engine_breaker import SHORTEST, EngineBreaker, LeftAlone, where
@@ -27,6 +28,7 @@ from processing.engines import (
 )
 from processing.models import AttemptOutcome, EngineAttempt, KeptAnswer
 from processing.preparation import PreparedImage
+from vedfolnir.lib.text import clean_line
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ RETRY_FIRST = 0.5  # seconds, doubled
 QUICK = 5.0  # seconds after which nothing is quick any more
 BUSY = 4.0, 12.0  # seconds, from and to: how long a picture waits when all places are taken
 REASON_MOST = 1000  # characters
+SAID_MOST = 300  # characters of what a model refused with
 _FIELDS = frozenset(field.name for field in fields(EngineAnswer))
 
 
@@ -193,6 +196,10 @@ class _Call:
             self._note(AttemptOutcome.REFUSED, reason=error.reason, seconds=monotonic() - started)
             raise
         cost = cost_of(answer)
+        if is_refusal(answer.text):
+            said = _("The model refuses: “%(said)s”") % {"said": clean_line(answer.text, SAID_MOST)}
+            self._note(AttemptOutcome.REFUSED, reason=said, answer=answer, seconds=answer.seconds, cost=cost)
+            raise EngineRefused(said)
         self._note(AttemptOutcome.ANSWERED, answer=answer, seconds=answer.seconds, cost=cost)
         if key:
             KeptAnswer.objects.create(image=self.image, request_key=key, answer=asdict(answer))
@@ -218,7 +225,7 @@ class _Call:
         seconds: float | None = None,
         cost: Decimal | None = None,
     ) -> None:
-        was_sent = answer is not None and outcome == AttemptOutcome.ANSWERED
+        was_sent = answer is not None and outcome != AttemptOutcome.REUSED
         EngineAttempt.objects.create(
             image=self.image,
             task_id=self.image.batch_id,

@@ -11,6 +11,7 @@ from captions.checks.findings import FINDINGS, Finding, Severity, explain, findi
 from captions.checks.names import on_names
 from captions.checks.obeying import on_the_post
 from captions.checks.picture import on_the_picture
+from captions.checks.refusing import is_refusal
 from captions.checks.special import RULES, why_special
 from captions.checks.style import on_style
 from captions.checks.wording import is_placeholder, on_wording
@@ -27,6 +28,7 @@ __all__ = [
     "explain",
     "finding",
     "gravest_first",
+    "is_refusal",
     "score",
     "why_special",
 ]

@@ -63,6 +63,7 @@ _ERROR = re.compile(  # what programs print, where a model's words were to be
     r"|upstream connect error|cuda out of memory).*)$",
     re.DOTALL | re.IGNORECASE,
 )
+_NOTHING = frozenset({"null", "none", "n/a", "undefined", "nil"})  # as programs say that there is none
 _DECORATIVE = re.compile(r"^[\s*_`\"“]*\[\s*decorative\s*\][\s*_`]*[:.\u2013\u2014-]*\s*", re.IGNORECASE)
 
 
@@ -131,7 +132,7 @@ def clean_answer(content: str) -> Cleaned:
         decorative, text = True, _bare(text[marked.end() :])
     if not text and decorative:
         raise EngineRefused("The model calls the picture decorative and does not say what it shows.")
-    if is_missing(text):
+    if is_missing(text) or text.casefold().strip(" .") in _NOTHING:
         raise EngineRefused("The model gave an empty answer.")
     return Cleaned(text, decorative)
 

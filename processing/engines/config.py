@@ -6,7 +6,7 @@ from processing.engines.base import EngineConfig, describing_within
 
 
 def engine_config() -> EngineConfig:
-    """Read CAPTION_ENGINE, CAPTION_STRUCTURED, OLLAMA_*, OPENAI_*, ENGINE_TIMEOUT, TRANSFORMERS_MODEL and MODEL_FOLDER."""
+    """Read CAPTION_*, OLLAMA_*, OPENAI_*, ENGINE_TIMEOUT, TRANSFORMERS_MODEL and MODEL_FOLDER."""
     return EngineConfig(
         chain=settings.CAPTION_ENGINE,
         ollama_url=settings.OLLAMA_URL,

@@ -125,6 +125,15 @@ class FallbackTests(EnginesCase):
         notes = [finding["message"] for finding in image.versions.get().findings if finding["code"] == "engine-note"]
         assert "first: It shows nothing." in notes
 
+    def test_the_next_engine_is_asked_after_a_refusal_in_words_which_is_never_given_again(self) -> None:
+        image = self.found()
+        first = FakeEngine(lambda: "I'm sorry, but I can't help with that.", name="first")
+        assert caption_image(image.pk, engine=Chain((first, FakeEngine(name="second")))) == Result.DRAFTED
+        assert self.attempts() == [("first", "refused"), ("second", "answered")]
+        notes = [finding["message"] for finding in image.versions.get().findings if finding["code"] == "engine-note"]
+        assert "first: The model refuses: “I'm sorry, but I can't help with that.”" in notes
+        assert not KeptAnswer.objects.filter(answer__engine="first").exists()
+
     def test_no_other_engine_takes_over_for_an_outage(self) -> None:
         image = self.found()
         chain, second = fallback(raising(EngineUnavailable("down")))

@@ -199,9 +199,17 @@ class EngineTroubleTests(DescribingCase):
         assert image.processing_error == "No model that sees."
         assert (self.media / image.local_path).is_file()
 
+    def test_a_refusal_in_words_is_an_error_with_these_words_and_no_draft(self) -> None:
+        image = self.found()
+        said = "I'm sorry, but I can't describe this image."
+        assert caption_image(image.pk, engine=FakeEngine(lambda: said)) == Result.ERROR
+        image.refresh_from_db()
+        assert image.processing_error == f"The model refuses: “{said}”"
+        assert (image.generated_caption, image.versions.count()) == (None, 0)
+
     def test_nonsense_is_a_draft_that_the_checks_condemn(self) -> None:
         image = self.found()
-        caption_image(image.pk, engine=FakeEngine(lambda: "I'm sorry, but I can't describe this image."))
+        caption_image(image.pk, engine=FakeEngine(lambda: "IMG_2034.jpg"))
         image.refresh_from_db()
         assert image.caption_quality_score == 1
         assert image.needs_special_review
