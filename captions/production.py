@@ -1,6 +1,7 @@
 """How drafts fare with reviewers, by what made them: counted in SQL from the decisions that are stored anyway.
 
-Counted are decisions that stand: an approval that was taken back is none, and what followed it counts instead.
+Counted are decisions that stand: an approval that was taken back is none, and what followed it counts instead. No more
+than the latest COUNTED_MOST are looked at, so that the page takes no longer where there are a million.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,6 +19,7 @@ from django_stubs_ext import StrOrPromise
 from captions.models import CaptionVersion, Image
 
 PERIODS = (7, 30, 90, 365)  # days
+COUNTED_MOST = 20_000  # approvals, and as many rejections
 
 _MAKER = ("engine", "model", "prompt_version", "language")
 
@@ -68,9 +70,31 @@ class Fate:
         return self.changed.get(Change.NONE, 0) / decided if decided else None
 
 
+def counted_since(days: int) -> datetime:
+    """From when on decisions are counted: of the last `days`, no more than COUNTED_MOST of a kind.
+
+    Later than the period begins where there were more: then both kinds are counted from the same moment.
+    """
+    since = timezone.now() - timedelta(days=days)
+    approved = CaptionVersion.objects.filter(kind=CaptionVersion.Kind.FINAL, created_at__gte=since)
+    rejected = Image.objects.filter(status=Image.Status.REJECTED, reviewed_at__gte=since)
+    latest = (
+        approved.order_by("-created_at").values_list("created_at", flat=True),
+        rejected.order_by("-reviewed_at").values_list("reviewed_at", flat=True),
+    )
+    return max(
+        [since, *(moment for moments in latest for moment in moments[COUNTED_MOST - 1 : COUNTED_MOST] if moment)]
+    )
+
+
+def is_cut(days: int, since: datetime) -> bool:
+    """Whether `since`, of `counted_since`, leaves out a part of the period."""
+    return since > timezone.now() - timedelta(days=days) + timedelta(minutes=1)
+
+
 def fates(days: int) -> list[Fate]:
     """Every maker whose drafts were decided in the last `days`, the one with most decisions first."""
-    since = timezone.now() - timedelta(days=days)
+    since = counted_since(days)
     found: dict[Maker, Fate] = {}
     for row in _approvals(since):
         maker = _maker(row, "based_on__")
@@ -96,7 +120,7 @@ class Undrafted:
 
 def decided_without_draft(days: int) -> Undrafted:
     """The approvals of the last `days` that no maker's figures hold."""
-    since = timezone.now() - timedelta(days=days)
+    since = counted_since(days)
     before = CaptionVersion.objects.filter(
         kind=CaptionVersion.Kind.FINAL, image=OuterRef("image"), pk__lt=OuterRef("pk")
     )

@@ -44,7 +44,7 @@ def figures(request: SignedInRequest) -> HttpResponse:
     if not request.user.can(Ability.SEE_ALL):
         raise PermissionDenied
     days = _days(request.GET.get("days", ""))
-    fates = production.fates(days)
+    fates, since = production.fates(days), production.counted_since(days)
     charts: list[dict[str, Any]] = [
         {"title": _("By engine and model"), "bars": _bars(production.grouped(fates, _engine))},
         {"title": _("By prompt"), "bars": _bars(production.grouped(fates, lambda maker: maker.prompt or _("none")))},
@@ -54,6 +54,8 @@ def figures(request: SignedInRequest) -> HttpResponse:
         "days": days,
         "periods": production.PERIODS,
         "fates": fates,
+        "cut_at": since if production.is_cut(days, since) else None,
+        "counted_most": production.COUNTED_MOST,
         "charts": charts,
         "legend": [(change.value, label) for change, (_share, label) in CHANGES.items()] + [(REJECTED, _("Rejected"))],
         "undrafted": production.decided_without_draft(days),

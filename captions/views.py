@@ -239,13 +239,20 @@ def _ask_for_draft(image: Image, user: User, wish: str, words: str) -> None:
 @login_required
 @require_safe
 def drafting(request: SignedInRequest, pk: int) -> HttpResponse:
-    """What became of the new draft, asked for every few seconds; 204 while it is being made."""
+    """What became of the new draft, asked for every few seconds; 204 while it is being made.
+
+    `?had=` is the number of the latest text that the page has: a draft that came after it is shown.
+    """
     image = _visible_image(request, pk)
     if image.is_redrafting and request.GET.get("waits") == ("1" if image.processing_error else ""):
         return HttpResponse(status=204)
     Image.objects.note_opening(image.pk, request.user)
     page = ReviewPage(image, request.user, may_decide=True, is_held=True)
-    return render(request, "captions/review_drafted.html", page.context() | {"query": _query(request)})
+    had = row_number(request.GET.get("had", "")) or actions.NO_VERSION
+    context = page.context() | {"query": _query(request), "had": had}
+    if image.is_redrafting:
+        context["seen"] = had  # what is shown now is no news of the text
+    return render(request, "captions/review_drafted.html", context)
 
 
 @require_POST

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.models import OuterRef, Subquery
 
 CHUNK = 1000
 NEAR, NO_BAND = 7, 1 << 16
@@ -23,6 +24,10 @@ def remember(apps: Any, schema_editor: BaseDatabaseSchemaEditor) -> None:
     fingerprint = apps.get_model("captions", "Fingerprint")
     approved = apps.get_model("captions", "Image").objects.using(database)
     approved = approved.filter(status__in=("approved", "posted"), fingerprint=None)
+    versions = apps.get_model("captions", "CaptionVersion").objects.using(database).filter(image=OuterRef("pk"))
+    # What was published and undone stays approved, and is not to come up again: as `forget` has it from now on.
+    approved = approved.annotate(latest=Subquery(versions.exclude(kind="candidate").order_by("-pk").values("kind")[:1]))
+    approved = approved.exclude(latest="undone")
     approved = approved.exclude(content_hash="").exclude(platform_connection=None).order_by("pk")
     columns = ("pk", "platform_connection", "content_hash", "perceptual_hash")
     latest = 0

@@ -185,7 +185,7 @@ class Image(models.Model):
         default=AttachmentType.IMAGE,
         db_default=AttachmentType.IMAGE.value,
     )
-    visible_text = models.TextField(default="", blank=True)  # what was read in the picture, a line each
+    visible_text = models.TextField(default="", db_default="", blank=True)  # what was read in the picture, a line each
     # Somebody asked for a new draft; the old one stays until it is there. Empty: nobody did, or it is there.
     regenerate_asked_at = models.DateTimeField(null=True, blank=True)
     regenerate_asked_by = models.ForeignKey(
@@ -212,6 +212,7 @@ class Image(models.Model):
             models.Index(fields=["status", "next_attempt_at", "id"], name="ix_image_due"),
             models.Index(fields=["batch_id", "status", "captioned_at", "next_attempt_at"], name="ix_image_batch"),
             models.Index(fields=["created_at", "id"], name="ix_image_created"),
+            models.Index(fields=["status", "reviewed_at"], name="ix_image_decided"),
         ]
 
     def __str__(self) -> str:

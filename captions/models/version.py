@@ -43,7 +43,7 @@ class CaptionVersion(models.Model):
     created_at = models.DateTimeField(default=timezone.now, db_default=Now())
     category = models.CharField(max_length=50, default="", db_default="", blank=True)  # the kind of picture at the time
     # Where the text is in several languages: [{"language", "text"}], in the order of the text; else empty.
-    parts = models.JSONField(default=list, blank=True)
+    parts = models.JSONField(default=list, db_default=[], blank=True)
     instruction = models.CharField(max_length=500, default="", db_default="", blank=True)  # given for this draft
     temperature = models.FloatField(null=True, blank=True)
     confidence = models.FloatField(null=True, blank=True)  # mean log-probability of a token, where the engine says so

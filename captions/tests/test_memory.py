@@ -12,7 +12,7 @@ from django.test import TestCase
 from accounts.models import User
 from accounts.tests.people import make_user
 from captions import actions, memory, review_texts
-from captions.models import Fingerprint, Image
+from captions.models import CaptionVersion, Fingerprint, Image
 from captions.tests.rows import make_connection, make_image, make_post
 from platforms.models import PlatformConnection
 
@@ -156,6 +156,16 @@ class RecallTests(MemoryCase):
         self.assertEqual(Fingerprint.objects.values().get() | {"id": 0}, kept | {"id": 0})
         self.assertEqual(memory.recall(self.image()).image_id, approved.pk)  # type: ignore[union-attr]
 
+    def test_what_was_undone_before_there_was_a_memory_is_not(self) -> None:
+        undone, again = self.approved(), self.approved()
+        for image in (undone, again):
+            image.versions.create(kind="undone", text="")
+        again.versions.create(kind="final", text=TEXT)
+        Fingerprint.objects.all().delete()
+        migration = import_module("captions.migrations.0010_remember_approved_texts")
+        migration.remember(apps, SimpleNamespace(connection=connection))
+        self.assertEqual(Fingerprint.objects.get().image, again)
+
 
 class SimilarTests(MemoryCase):
     def test_all_within_the_distance_are_found_wherever_the_bits_are(self) -> None:
@@ -200,3 +210,19 @@ class SimilarTests(MemoryCase):
             memory.similar(image)
         with self.assertNumQueries(2):  # images, their languages
             memory.recall(image)
+
+
+class DefaultTests(MemoryCase):
+    def test_rows_can_be_written_by_a_version_that_does_not_know_the_newest_columns(self) -> None:
+        image = self.image()
+        columns = {"images": "visible_text", "caption_versions": "parts"}
+        with connection.cursor() as cursor:
+            for table, unknown in columns.items():
+                names = [one.name for one in connection.introspection.get_table_description(cursor, table)]
+                known = [connection.ops.quote_name(name) for name in names if name not in {unknown, "id"}]
+                values = ["'another'" if name == connection.ops.quote_name("image_post_id") else name for name in known]
+                cursor.execute(
+                    f"INSERT INTO {table} ({', '.join(known)}) SELECT {', '.join(values)} FROM {table} LIMIT 1"
+                )
+        self.assertEqual(Image.objects.exclude(pk=image.pk).get().visible_text, "")
+        self.assertEqual(CaptionVersion.objects.latest("pk").parts, [])

@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.db import connection as db
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -234,3 +236,57 @@ def test_the_time_on_a_new_draft_begins_when_the_open_page_shows_it(client: Clie
         client.get(reverse("captions:drafting", args=[image.pk]))
         image.refresh_from_db()
         assert approved(image, "A cat on a sofa.", owner).seconds == 20.0
+
+
+def test_no_more_than_the_latest_are_counted_and_the_page_says_so(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for days_ago in range(5):
+        decided("A cat on a sofa.", days_ago=days_ago)
+        reviewed_at = timezone.now() - timedelta(days=days_ago)
+        make_image(make_post(connection()), status=Image.Status.REJECTED, reviewed_at=reviewed_at)
+    client.force_login(make_user("staff", role=Role.ADMIN))
+    for most, counted in ((100, 5), (5, 5), (3, 3)):
+        monkeypatch.setattr(production, "COUNTED_MOST", most)
+        (fate,) = production.fates(7)
+        assert abs(fate.approved - counted) + abs(fate.rejected - counted) <= 1  # of the very last moment
+        page = client.get(reverse("captions:figures"), {"days": "7"})
+        assert ("more decisions than are counted" in page.content.decode()) == (most <= 5)
+
+
+@pytest.mark.mariadb
+@pytest.mark.skipif(db.vendor != "mysql", reason="EXPLAIN is MariaDB's")
+def test_every_step_begins_at_the_decisions_of_the_period() -> None:
+    post = make_post(connection())
+    Image.objects.bulk_create(
+        Image(
+            post=post,
+            platform_connection=connection(),
+            image_post_id=f"r{number}",
+            attachment_index=number,
+            status=Image.Status.REJECTED,
+            captioned_at=timezone.now(),
+            reviewed_at=timezone.now() - timedelta(days=number % 1000),
+        )
+        for number in range(20_000)
+    )
+    images = Image.objects.values_list("pk", flat=True)
+    kinds = (CaptionVersion.Kind.GENERATED, CaptionVersion.Kind.FINAL)
+    CaptionVersion.objects.bulk_create(
+        CaptionVersion(image_id=pk, kind=kind, text="A cat.", created_at=timezone.now() - timedelta(days=pk % 1000))
+        for pk in images
+        for kind in kinds
+    )
+    with db.cursor() as cursor:
+        cursor.execute("ANALYZE TABLE images, caption_versions")
+    with CaptureQueriesContext(db) as captured:
+        production.fates(7)
+        production.decided_without_draft(7)
+    for query in captured.captured_queries:
+        with db.cursor() as cursor:
+            cursor.execute("EXPLAIN " + query["sql"].replace("%", "%%"), [])
+            names = [column[0] for column in cursor.description]
+            steps = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        for step in steps:
+            assert step["type"] not in {"ALL", "index"} or not step["table"] or step["table"].startswith("<"), step
+            assert int(step["rows"] or 0) < 2000, (step, query["sql"])

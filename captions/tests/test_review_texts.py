@@ -124,6 +124,17 @@ class WaitTests(TextsCase):
         self.assertContains(answer, f'value="{latest.pk}"')
         self.assertContains(answer, "hx-swap-oob")
 
+    def test_a_new_draft_is_shown_beside_its_candidates_too_and_an_old_one_is_not_again(self) -> None:
+        had = self.image.versions.latest("pk").pk
+        self.ask()
+        self.assertContains(self.client.get(self.url()), f"waits=&amp;had={had}")
+        drafts.record_draft(self.image.pk, self.claim().attempts, draft("Two boats."), candidates=[draft("A pier.")])
+        answer = self.client.get(self.url("drafting", had=had))
+        self.assertContains(answer, "Two boats")
+        self.assertContains(answer, "pier")
+        new = self.image.versions.filter(kind=CaptionVersion.Kind.GENERATED).latest("pk")
+        self.assertNotContains(self.client.get(self.url("drafting", had=new.pk)), "Two boats")
+
     def test_a_picture_that_somebody_decided_meanwhile_is_told_of(self) -> None:
         self.ask()
         actions.reject(self.image, reason="no", reviewer=self.alice)
@@ -265,6 +276,12 @@ class SeveralLanguagesTests(TextsCase):
         page = self.client.get(self.url()).content.decode()
         self.assertIn(f'<span class="passage" lang="en" dir="ltr">{ENGLISH}\n\n</span>', page)
         self.assertIn(f'<span class="passage" lang="ar" dir="rtl">{ARABIC}</span></p>', page)
+        self.assertInHTML('<span class="badge">ar</span>', page)
+
+    def test_a_text_from_the_right_runs_from_there_whatever_it_begins_with(self) -> None:
+        self.offered(text=ARABIC, language="ar", parts=[])
+        page = self.client.get(self.url()).content.decode()
+        self.assertIn(f'<span class="passage" lang="ar" dir="rtl">{ARABIC}</span></p>', page)
 
     def test_the_marks_of_candidates_stay_where_they_are(self) -> None:
         version = self.offered()
@@ -276,12 +293,6 @@ class SeveralLanguagesTests(TextsCase):
         self.assertEqual("".join(piece for one in (first, second) for piece, _marked in one.pieces), BOTH)
 
     def test_an_approved_text_is_in_the_languages_of_its_draft(self) -> None:
-        self.assertInHTML('<span class="badge">ar</span>', page)
-
-    def test_a_text_from_the_right_runs_from_there_whatever_it_begins_with(self) -> None:
-        self.offered(text=ARABIC, language="ar", parts=[])
-        page = self.client.get(self.url()).content.decode()
-        self.assertIn(f'<span class="passage" lang="ar" dir="rtl">{ARABIC}</span></p>', page)
         draft_version = self.offered()
         actions.approve(self.image, text=BOTH, reviewer=self.alice)
         final = self.image.versions.get(kind=CaptionVersion.Kind.FINAL)
