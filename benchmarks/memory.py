@@ -1,6 +1,7 @@
 """How long it takes to find, among a million remembered pictures of one account, the same one and those like it.
 
-On a MariaDB of its own. The floor is one row by its primary key, read through the ORM in the same run.
+On a MariaDB of its own. The floor is one row by a unique key, read through the ORM in the same run: what it comes to
+tells how quiet the machine is; the targets do not move with it.
 """
 
 import os
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
 
 ROWS, LOOKUPS = 1_000_000, 300
 AT_ONCE = 10_000  # rows of one statement
-EXACT_MOST, NEAR_MOST = 5.0, 10.0  # milliseconds
-EXACT_TIMES, NEAR_TIMES = 6, 15  # the floor, where a busy machine makes that slow
-LATE_MOST = 3  # times the floor at its 95th of a hundred, beyond what is allowed at the median
+MOST, LATE_MOST = 5.0, 15.0  # milliseconds, on a quiet machine: the median, and the 95th of a hundred
 MISSED_MOST = 10.0  # of a hundred that are as far away as a duplicate may be; of an account that shares heads
 Say = Callable[[str], None]
 
@@ -127,9 +126,9 @@ def measure(images: "Sequence[Image]", lookups: int) -> list[Figure]:
     lost = sum(memory.recall(twin) is None for twin in twins)
     missed = 100 * sum(not memory.similar(one) for one in alike) / len(alike)
     return [
-        *_figures("the same picture", same, floor, max(EXACT_MOST, EXACT_TIMES * median(floor))),
-        *_figures("pictures like it", near, floor, max(NEAR_MOST, NEAR_TIMES * median(floor))),
-        *_figures("none like it", none, floor, max(NEAR_MOST, NEAR_TIMES * median(floor))),
+        *_figures("the same picture", same, floor),
+        *_figures("pictures like it", near, floor),
+        *_figures("none like it", none, floor),
         Figure("memory: the same pictures that were not found", lost, 0),
         Figure("memory: % of pictures like it not found", missed, MISSED_MOST),
     ]
@@ -156,11 +155,11 @@ def _milliseconds(look: Callable[["Image"], object], rows: "Sequence[Image]") ->
     return sorted(taken)
 
 
-def _figures(name: str, taken: Sequence[float], floor: Sequence[float], most: float) -> list[Figure]:
+def _figures(name: str, taken: Sequence[float], floor: Sequence[float]) -> list[Figure]:
     at = [round((len(one) - 1) * 0.95) for one in (taken, floor)]
     return [
-        Figure(f"memory: {name}, ms, p50", median(taken), most, median(floor)),
-        Figure(f"memory: {name}, ms, p95", taken[at[0]], most + LATE_MOST * floor[at[1]], floor[at[1]]),
+        Figure(f"memory: {name}, ms, p50", median(taken), MOST, median(floor)),
+        Figure(f"memory: {name}, ms, p95", taken[at[0]], LATE_MOST, floor[at[1]]),
     ]
 
 
