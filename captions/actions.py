@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts import audit
 from accounts.models import User
-from captions import checks, drafts, measuring, memory
+from captions import checks, drafts, languages, measuring, memory
 from captions.judging import DEFAULT_LIMIT, alt_text_limit, around_image, judge
 from captions.models import CaptionVersion, Image, Post, Publication
 from captions.refusals import (
@@ -130,7 +130,7 @@ def _approve(
         raise TextRefused(refused)
     draft = image.generated_caption
     measured = _measured(image, text, reviewer)
-    language = language or image.language
+    language = language or _language_of(image, text, findings)
     _decide(image, Image.Status.APPROVED, reviewed_caption=text, final_caption=text, language=language)
     memory.remember(image)
     version = CaptionVersion.objects.create(
@@ -156,6 +156,18 @@ def _approve(
 
 def _drafted_last(image: Image) -> CaptionVersion | None:
     return image.versions.filter(kind=CaptionVersion.Kind.GENERATED).order_by("-pk").first()
+
+
+def _language_of(image: Image, text: str, findings: Sequence[checks.Finding]) -> str:
+    """Of a text that a person approves without naming one: the draft's, unless all of it is surely in another.
+
+    The memory offers it to posts in that language, and pages mark it up so.
+    """
+    if all(finding.code != "wrong-language" for finding in findings):
+        return image.language
+    wanted = image.language or image.post.language
+    found = {languages.other_language(part, wanted) for part in text.split("\n\n")}
+    return (found.pop() if len(found) == 1 else "") or image.language
 
 
 def _measured(image: Image, text: str, reviewer: User) -> measuring.Measured:

@@ -56,6 +56,31 @@ class MemoryCase(TestCase):
         return image
 
 
+class LanguageTests(MemoryCase):
+    """What language an approved text is kept in, where nobody names one."""
+
+    GERMAN = "Ein Leuchtturm mit roten und weißen Streifen steht auf einem Felsen im Meer."
+
+    def test_an_english_text_for_a_german_draft_is_kept_as_english(self) -> None:
+        done = self.approved(TEXT, language="de", generated_caption=self.GERMAN)
+        done.refresh_from_db()
+        assert (done.language, done.latest_version().language) == ("en", "en")  # type: ignore[union-attr]
+        assert memory.recall(self.image(language="de")) is None
+        found = memory.recall(self.image(language="en"))
+        assert found is not None
+        assert (found.text, found.language) == (TEXT, "en")
+
+    def test_a_text_of_two_languages_stays_in_that_of_the_draft(self) -> None:
+        done = self.approved(f"{self.GERMAN}\n\n{TEXT}", language="de", generated_caption=self.GERMAN)
+        done.refresh_from_db()
+        assert done.language == "de"
+
+    def test_what_is_not_surely_in_another_language_stays_in_that_of_the_draft(self) -> None:
+        done = self.approved("Anna, Leipzig, 2024.", language="de", generated_caption=self.GERMAN)
+        done.refresh_from_db()
+        assert done.language == "de"
+
+
 class RecallTests(MemoryCase):
     def test_the_same_bytes_bring_up_the_approved_text(self) -> None:
         approved = self.approved()
