@@ -41,7 +41,10 @@ class StyleGuideForm(forms.ModelForm[StyleGuide]):
             "wanted_length": _(
                 "From 40 to 1500. Empty: as the task says, usually 80 to 200. Text in a picture may need more."
             ),
-            "avoid": _("A word or phrase a line. Drafts are asked to do without them."),
+            "avoid": _(
+                "A word or phrase a line. Drafts are asked to do without them. In English, German, French and Spanish "
+                "simple endings (Katze, Katzen) are found too; write other forms on lines of their own."
+            ),
             "notes": _("Such as “We write Fahrrad, not Rad. Name plants by their Latin names, too.”"),
         }
         widgets = {
@@ -105,7 +108,10 @@ class GlossaryForm(forms.ModelForm[GlossaryEntry]):
             "term": _("As it is to be written."),
             "looks_like": _("What tells it from others in a picture: “brown dog with one white ear”."),
             "instead_of": _("What it is not to be called."),
-            "has_consent": _("For people only. Without it, nobody is named, and the name is sent to no engine."),
+            "has_consent": _(
+                "For people only. Without it, the person is not named, and engines get “a person” for the name, "
+                "unless the post says it."
+            ),
         }
 
     def clean_term(self) -> str:
