@@ -291,7 +291,7 @@ def ask_for_new_draft(image: Image, user: User, *, instruction: str, candidates:
     values: dict[str, Any] = {"batch_id": Case(by_task, default=F("batch_id"))}
     values |= {"regenerate_instruction": instruction, "candidates_wanted": candidates, **_asked(now)}
     awaiting = Image.objects.awaiting_review().filter(pk=image.pk)
-    return awaiting.update(regenerate_asked_at=now, regenerate_asked_by=user, **values) == 1
+    return awaiting.update(**values, regenerate_asked_at=now, regenerate_asked_by=user) == 1
 
 
 def _asked(now: datetime) -> dict[str, Any]:
