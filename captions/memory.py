@@ -2,20 +2,26 @@
 
 A text is remembered from its approval until that is taken back, and only for its own connection. It is brought up for
 posts that no more people see than the one that it was approved for. The same bytes bring the text up as a draft, which
-a person still reviews; a picture that looks alike only brings it up as a suggestion.
+a person still reviews; a picture that looks alike only brings it up as a suggestion. The poster frame of a video is not
+the video: two that share it only suggest. Pictures whose words differ are not alike, whatever they look like: a
+template, a screenshot or a chart has the same looks with every text.
 
 Two perceptual hashes that differ in at most NEAR bits agree, in one of their four parts of 16 bits, in all but one bit:
 so 17 values of each part are looked up by its index, and nothing else is read.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
 
+from captions.candidates import UNSPACED
+from captions.kinds import READ_GIST, READ_WHOLE
 from captions.languages import same_language
 from captions.models import CaptionVersion, Fingerprint, Image, Post
+from captions.models.image import AttachmentType
 
 ENGINE = "memory"  # what a recalled text is recorded as drafted by
 # Measured (processing/tests/test_looks.py): pictures that were scaled, compressed or brightened keep within 5 bits, and
@@ -27,6 +33,8 @@ _HASH = re.compile(f"[0-9a-f]{{{BITS // 4}}}")
 NO_BAND = 1 << BAND_BITS  # outside of what is looked up: the hash says nothing about the picture
 READ_MOST = 1000  # rows of one band: pictures that share a part of their looks, such as the head of a page
 LOADED_MOST = 20  # of the nearest
+FULL_OF_WORDS = READ_WHOLE | READ_GIST
+_WORD = re.compile(r"[^\W_]+")
 DECIDED = (Image.Status.APPROVED, Image.Status.POSTED)
 
 
@@ -78,12 +86,13 @@ def recall(image: Image, *, content_hash: str = "", languages: Sequence[str] = (
     for a picture of unknown language, counts as in the wanted one; one in other languages is only suggested.
     """
     content_hash = content_hash or image.content_hash
-    if not content_hash or image.platform_connection_id is None:
+    if not content_hash or image.platform_connection_id is None or image.attachment_type != AttachmentType.IMAGE:
         return None
     wanted = languages or [image.post.language or image.language]
     same = Image.objects.filter(
         fingerprint__platform_connection=image.platform_connection_id,
         fingerprint__content_hash=content_hash,
+        attachment_type=AttachmentType.IMAGE,
         status__in=DECIDED,
         post__visibility__in=Post.no_narrower(image.post.visibility),
     )
@@ -138,9 +147,33 @@ def similar(image: Image, most: int = 3) -> list[Suggestion]:
     nearest = sorted(distances, key=lambda pk: (distances[pk], -pk))[:LOADED_MOST]
     found: dict[str, Suggestion] = {}
     for pk, other in _with_text(nearest, image.post):
-        if other.pk != image.pk:
+        if other.pk != image.pk and (_same_bytes(image, other) or _say_the_same(image, other)):
             found.setdefault(other.final_caption or "", Suggestion(other, distances[pk]))
     return list(found.values())[:most]
+
+
+def _same_bytes(one: Image, other: Image) -> bool:
+    return bool(one.content_hash) and one.content_hash == other.content_hash
+
+
+def _say_the_same(one: Image, other: Image) -> bool:
+    """Whether at least half of the words that were read in the two are the same.
+
+    Where words were read in one only that is no evidence, but for pictures that are there for their words.
+    """
+    words, others = _words(one.visible_text), _words(other.visible_text)
+    if words and others:
+        return 2 * len(words & others) >= max(len(words), len(others))
+    return not FULL_OF_WORDS & {one.image_category, other.image_category}
+
+
+def _words(text: str) -> set[str]:
+    """Those of a text; the pairs of characters where a script puts no spaces between words."""
+    found = set[str]()
+    for word in _WORD.findall(unicodedata.normalize("NFKC", text).casefold()):
+        is_unspaced = any(first <= ord(letter) <= last for letter in word for first, last in UNSPACED)
+        found |= {word[at : at + 2] for at in range(max(1, len(word) - 1))} if is_unspaced else {word}
+    return found
 
 
 def bands(perceptual_hash: str) -> tuple[int, ...]:
@@ -206,6 +239,9 @@ def _with_text(fingerprints: Sequence[int], post: Post) -> Iterator[tuple[int, I
         "image__language",
         "image__local_path",
         "image__content_hash",
+        "image__attachment_type",
+        "image__image_category",
+        "image__visible_text",
         "image__post__sensitive",
     )
     seen_by = Post.no_narrower(post.visibility)

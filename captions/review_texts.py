@@ -13,6 +13,7 @@ from captions import memory
 from captions.candidates import disputed, marked
 from captions.languages import direction, same_language
 from captions.models import CaptionVersion, Image, Post
+from captions.models.image import AttachmentType
 from captions.refusals import DecisionRefused
 
 HISTORY_MOST = 50
@@ -73,6 +74,7 @@ class Lookalike:
     image: Image
     version: CaptionVersion
     is_same_file: bool
+    is_same_frame: bool  # the bytes of the poster frame are the same; the videos may differ
 
     @property
     def html(self) -> SafeString:
@@ -173,11 +175,13 @@ def lookalikes(image: Image) -> list[Lookalike]:
         image__in=[suggestion.image.pk for suggestion in found], kind=CaptionVersion.Kind.FINAL
     )
     by_image = {version.image_id: version for version in finals.select_related("based_on").order_by("pk")}
-    return [
-        Lookalike(one.image, by_image[one.image.pk], one.image.content_hash == image.content_hash)
-        for one in found
-        if one.image.pk in by_image
-    ]
+    return [_lookalike(image, one.image, by_image[one.image.pk]) for one in found if one.image.pk in by_image]
+
+
+def _lookalike(image: Image, other: Image, version: CaptionVersion) -> Lookalike:
+    is_same = bool(image.content_hash) and other.content_hash == image.content_hash
+    are_images = image.attachment_type == other.attachment_type == AttachmentType.IMAGE
+    return Lookalike(other, version, is_same_file=is_same and are_images, is_same_frame=is_same and not are_images)
 
 
 def usable(image: Image, version_id: int) -> CaptionVersion | None:

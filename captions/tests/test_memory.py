@@ -93,6 +93,18 @@ class RecallTests(MemoryCase):
         self.assertIsNone(memory.recall(self.image(content_hash="cd" * 32)))
         self.assertIsNone(memory.recall(self.image(content_hash="")))
 
+    def test_a_poster_frame_says_nothing_of_its_video(self) -> None:
+        for kind in ("video", "gifv", "image"):
+            approved = self.approved(attachment_type=kind)
+            for other in ("video", "gifv", "image"):
+                image = self.image(attachment_type=other)
+                are_images = kind == other == "image"
+                with self.subTest(approved=kind, other=other):
+                    self.assertEqual(memory.recall(image) is not None, are_images)
+                    (alike,) = review_texts.lookalikes(image)
+                    self.assertEqual((alike.is_same_file, alike.is_same_frame), (are_images, not are_images))
+            approved.delete()
+
     def test_the_hash_of_a_file_that_was_just_fetched_will_do(self) -> None:
         self.approved()
         self.assertIsNotNone(memory.recall(self.image(content_hash=""), content_hash=BYTES))
@@ -219,6 +231,29 @@ class SimilarTests(MemoryCase):
             self.approved(text, perceptual_hash=looks, content_hash=f"{number:064x}")
         self.assertEqual([found.distance for found in memory.similar(self.image())], [1, 2, 3])
         self.assertEqual([found.distance for found in memory.similar(self.image(), most=9)], [1, 2, 3, 5])
+
+    def test_pictures_with_other_words_are_not_alike(self) -> None:
+        other: dict[str, Any] = {"content_hash": "cd" * 32}
+        for read, also_read, kind, are_alike in (
+            ("One does not simply", "One does NOT simply walk", "meme", True),
+            ("One does not simply", "Not sure if serious", "meme", False),
+            ("Harbour of Alnes", "", "photo", True),
+            ("Harbour of Alnes", "Closed today", "photo", False),
+            ("Harbour of Alnes", "", "screenshot", False),
+            ("", "", "chart", False),
+            ("", "", "photo", True),
+            ("灯台への道", "灯台への道です", "text", True),
+            ("灯台への道", "本日休業", "text", False),
+        ):
+            approved = self.approved(visible_text=read, image_category=kind)
+            image = self.image(visible_text=also_read, image_category=kind, **other)
+            with self.subTest(read=read, also_read=also_read, kind=kind):
+                self.assertEqual(bool(memory.similar(image)), are_alike)
+            approved.delete()
+
+    def test_the_same_bytes_are_alike_whatever_was_read_in_them(self) -> None:
+        self.approved(visible_text="Alnes", image_category="meme")
+        self.assertTrue(memory.similar(self.image(visible_text="A1nes", image_category="meme")))
 
     def test_a_blank_picture_looks_like_nothing(self) -> None:
         for looks in ("0" * 16, "f" * 16, "0000000000000001", "fffffffffffffffe", "", "not a hash"):
