@@ -7,6 +7,7 @@ import atexit
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -35,6 +36,7 @@ ATTEMPTS = 2  # with a new child, where one ended
 MOST_SECONDS = WAIT_SECONDS + ATTEMPTS * (START_SECONDS + SECONDS)  # that `prepare` takes
 PICTURES = 300  # until a child is ended, whatever has gathered in it
 MOST_CHILDREN = max(1, min(4, os.cpu_count() or 1))  # at a time; who comes next waits
+_LAST_SECONDS = 1.0  # from the end of its pipes to that of a child
 MOST_REPLY = 16 * 1024**2  # bytes: three JPEGs of at most 1024 x 1024
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +55,14 @@ _JPEG = b"\xff\xd8\xff"
 
 
 class ChildDied(Exception):
-    """The process ended instead of answering, or answered what is no answer."""
+    """The process ended instead of answering, or answered what is no answer.
+
+    `from_outside` if the system or somebody ended it by force (SIGKILL): a fault of a file's making ends it otherwise.
+    """
+
+    def __init__(self, *, from_outside: bool = False) -> None:
+        super().__init__()
+        self.from_outside = from_outside
 
 
 class Child:
@@ -104,9 +113,15 @@ class Child:
                 raise PictureRefused(
                     "The picture takes too long to read: it is far too complicated, or made to do harm."
                 ) from error
-            raise ChildDied from error
+            raise ChildDied(from_outside=self._was_killed()) from error
         finally:
             timer.cancel()
+
+    def _was_killed(self) -> bool:
+        """Asked when its pipes are closed, so that it has ended or is about to."""
+        with suppress(subprocess.TimeoutExpired):
+            return self.process.wait(_LAST_SECONDS) == -signal.SIGKILL
+        return False
 
     def _expire(self) -> None:
         self._overdue = True
@@ -152,10 +167,18 @@ class Pool:
         """See the function of that name."""
         if len(data) > MAX_BYTES:
             raise PictureRefused(f"The file is larger than {MAX_BYTES // 1024**2} MiB.")
+        killed = 0
         with self._turn():
             for _attempt in range(ATTEMPTS):
-                with suppress(ChildDied), self._child() as child:
-                    return child.prepare(data)
+                try:
+                    with self._child() as child:
+                        return child.prepare(data)
+                except ChildDied as death:
+                    killed += death.from_outside
+        if killed == ATTEMPTS:
+            raise PreparationUnavailable(
+                "The program that reads pictures was ended by force, each time: the machine may be out of memory."
+            )
         raise PictureRefused(
             "The file ends the program that reads pictures, each time: it is damaged, or made to do harm."
         )
@@ -219,7 +242,8 @@ def prepare(data: bytes) -> PreparedImage:
     """Check and convert a stranger's file in a process of its own, within bounds of memory and time.
 
     Raises PictureRefused, also for a file that takes too long or ends that process twice; and PreparationUnavailable
-    when it cannot be started, or none is free for long. Safe in any number of threads and in forked processes.
+    when it cannot be started, none is free for long, or the system ended it by force each time. Safe in any number of
+    threads and in forked processes.
     """
     return _pool.prepare(data)
 

@@ -32,13 +32,13 @@ def the_idle_one(children: Pool) -> Child:
     return child
 
 
-def dying(times: int, then: Callable[[Child, bytes], object]) -> Callable[[Child, bytes], object]:
-    """Instead of Child.prepare: the process is killed in the middle of the first `times` pictures."""
-    left = iter(range(times))
+def dying(*signals: int, then: Callable[[Child, bytes], object] = Child.prepare) -> Callable[[Child, bytes], object]:
+    """Instead of Child.prepare: one of `signals` each ends the process in the middle of the first pictures."""
+    left = iter(signals)
 
     def prepare_or_die(child: Child, data: bytes) -> object:
-        if next(left, None) is not None:
-            os.kill(child.process.pid, signal.SIGSEGV)
+        if (end := next(left, None)) is not None:
+            os.kill(child.process.pid, end)
             child.process.wait()
         return then(child, data)
 
@@ -76,17 +76,34 @@ def test_a_process_is_used_again_and_ended_after_so_many_pictures() -> None:
 def test_a_crash_costs_the_picture_nothing_when_it_was_not_its_fault(
     children: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Child, "prepare", dying(1, Child.prepare))
+    monkeypatch.setattr(Child, "prepare", dying(signal.SIGSEGV))
     assert children.prepare(encoded(gradient())).width == 300
 
 
 def test_a_picture_that_ends_two_processes_is_refused_and_the_next_one_is_prepared(
     children: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Child, "prepare", dying(2, Child.prepare))
+    monkeypatch.setattr(Child, "prepare", dying(signal.SIGSEGV, signal.SIGABRT))
     with pytest.raises(PictureRefused, match="ends the program that reads pictures"):
         children.prepare(encoded(gradient()))
     assert children.prepare(encoded(gradient())).width == 300
+
+
+def test_a_picture_whose_processes_the_system_ended_waits_and_is_not_accused(
+    children: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Child, "prepare", dying(signal.SIGKILL, signal.SIGKILL))
+    with pytest.raises(PreparationUnavailable, match="ended by force"):
+        children.prepare(encoded(gradient()))
+    assert children.prepare(encoded(gradient())).width == 300
+
+
+def test_a_picture_that_ended_one_process_itself_is_refused_though_another_was_ended_by_force(
+    children: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Child, "prepare", dying(signal.SIGKILL, signal.SIGSEGV))
+    with pytest.raises(PictureRefused, match="ends the program that reads pictures"):
+        children.prepare(encoded(gradient()))
 
 
 def test_a_process_that_died_between_pictures_is_replaced_without_a_word(children: Pool) -> None:
