@@ -27,6 +27,7 @@ class Typed:
     rejection: RejectionForm | None = None
     language: str = ""  # of the text, where it is not that of the draft
     instruction: str = ""  # for a new draft
+    kept_since: int | None = None  # the latest version when it was typed, where it comes from the session
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class ReviewPage:
             "original_url": _web_address(image.image_url) or _web_address(image.preview_url),
             "notes": self._notes(latest),
             "text": text,
+            "saved_text": image.text if self.typed.text is not None else text,
+            "draft_came": self._draft_came(texts),
             "text_language": self._language() or image.language or image.post.language,
             "chosen_language": self._language(),
             "limit": actions.alt_text_limit(image.platform_connection),
@@ -86,6 +89,12 @@ class ReviewPage:
         if self.typed.text is not None:
             return self.typed.text
         return self.chosen.text if self.chosen else self.image.text
+
+    def _draft_came(self, texts: Sequence[CaptionVersion]) -> bool:
+        """Whether a draft that was asked for came after the words that were kept."""
+        made = (CaptionVersion.Kind.GENERATED, CaptionVersion.Kind.CANDIDATE)
+        since = self.typed.kept_since
+        return since is not None and any(one.pk > since and one.kind in made for one in texts)
 
     def _text_html(self, texts: Sequence[CaptionVersion]) -> SafeString:
         """The best text so far, by languages as far as they were noted when it was made."""

@@ -16,6 +16,7 @@ urlpatterns = [
     path("<int:pk>/reopen", views.reopen, name="reopen"),
     path("<int:pk>/requeue", views.requeue, name="requeue"),
     path("<int:pk>/redraft", views.redraft, name="redraft"),
+    path("<int:pk>/put-away", views.put_away, name="put_away"),
     path("<int:pk>/drafting", views.drafting, name="drafting"),
     path("<int:pk>/decorative", views.decorative, name="decorative"),
     path("<int:pk>/picture", views.picture, name="picture"),

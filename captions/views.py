@@ -1,5 +1,7 @@
 """The review queue and the review page: they translate HTTP; `captions.actions` decides."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlencode
@@ -19,7 +21,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.http import SignedInRequest
 from accounts.models import User
 from accounts.roles import Ability
-from captions import actions, queue, review_texts
+from captions import actions, queue, review_texts, unsaved
 from captions.forms import ApprovalForm, NewDraftForm, RejectionForm
 from captions.models import CaptionVersion, Image, Publication
 from captions.queue import Cursor, Scope, State
@@ -60,7 +62,26 @@ def review(request: SignedInRequest, pk: int) -> HttpResponse:
     """
     image = _visible_image(request, pk)
     number = row_number(request.GET.get("text", ""))
-    return _page(request, image, chosen=review_texts.usable(image, number) if number is not None else None)
+    chosen = review_texts.usable(image, number) if number is not None else None
+    kept = unsaved.words(request.session, image.pk) if chosen is None else None
+    if kept is None:
+        return _page(request, image, chosen=chosen)
+    text, language, seen = kept
+    return _page(request, image, Typed(text, language=language, kept_since=seen))
+
+
+def _for_the_page(
+    view: Callable[[SignedInRequest, int], HttpResponse],
+) -> Callable[[SignedInRequest, int], HttpResponse]:
+    """Let a form's address lead to the picture when it is only looked at: after signing in again, or by "reload"."""
+
+    @wraps(view)
+    def answer(request: SignedInRequest, pk: int) -> HttpResponse:
+        if request.method in ("GET", "HEAD"):
+            return redirect(_address("captions:review", request, pk))
+        return view(request, pk)
+
+    return answer
 
 
 @login_required
@@ -83,8 +104,9 @@ def next_image(request: SignedInRequest) -> HttpResponseRedirect:
     return redirect(_address("captions:queue", request, **_named(state)))
 
 
-@require_POST
 @login_required
+@_for_the_page
+@require_POST
 def approve(request: SignedInRequest, pk: int) -> HttpResponse:
     image = _visible_image(request, pk)
     form = ApprovalForm(request.POST)
@@ -114,14 +136,16 @@ def approve(request: SignedInRequest, pk: int) -> HttpResponse:
     except actions.AlreadyDecided as refused:
         image.refresh_from_db()
         return _page(request, image, Typed(text, str(refused), other_text=image.text), status=409)
+    unsaved.forget(request.session, image.pk)
     messages.success(request, f"{_after_approval(image, decision)} {_left(request, image)}")
     if why_by_hand(image):
         return redirect(_address("captions:review", request, image.pk))  # where the text is to be copied
     return redirect(_next(request, image))
 
 
-@require_POST
 @login_required
+@_for_the_page
+@require_POST
 def reject(request: SignedInRequest, pk: int) -> HttpResponse:
     image = _visible_image(request, pk)
     form = RejectionForm(request.POST)
@@ -135,13 +159,15 @@ def reject(request: SignedInRequest, pk: int) -> HttpResponse:
     except actions.AlreadyDecided as refused:
         image.refresh_from_db()
         return _page(request, image, Typed(refusal=str(refused), rejection=form), status=409)
+    unsaved.forget(request.session, image.pk)
     done = _("Rejected: the picture stays without an alt text of ours.")
     messages.success(request, f"{done} {_left(request, image)}")
     return redirect(_next(request, image))
 
 
-@require_POST
 @login_required
+@_for_the_page
+@require_POST
 def skip(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
     """Leave the picture to somebody else, and go on."""
     image = _visible_image(request, pk)
@@ -206,8 +232,9 @@ def requeue(request: SignedInRequest, pk: int) -> HttpResponseRedirect:
     return redirect("captions:review", pk=image.pk)
 
 
-@require_POST
 @login_required
+@_for_the_page
+@require_POST
 def redraft(request: SignedInRequest, pk: int) -> HttpResponse:
     """Ask for a new draft, or for more of them beside it. What was typed meanwhile stays in the box."""
     image = _visible_image(request, pk)
@@ -225,9 +252,27 @@ def redraft(request: SignedInRequest, pk: int) -> HttpResponse:
     image = _visible_image(request, pk)
     if refusal:
         return _page(request, image, Typed(kept, refusal, instruction=words), status=422)
+    language = request.POST.get("language", "")[:20]
     if kept is None:
-        return redirect(_address("captions:review", request, image.pk))
-    return _page(request, image, Typed(kept, language=request.POST.get("language", "")[:20]))
+        unsaved.forget(request.session, image.pk)
+    elif not unsaved.keep(request.session, image.pk, kept, language, _seen(request)):
+        return _page(request, image, Typed(kept, language=language))
+    return redirect(_address("captions:review", request, image.pk))
+
+
+@login_required
+@_for_the_page
+@require_POST
+def put_away(request: SignedInRequest, pk: int) -> HttpResponse:
+    """Take the unsaved words out of the box: the text that is stored comes back."""
+    image = _visible_image(request, pk)
+    unsaved.forget(request.session, image.pk)
+    return redirect(_address("captions:review", request, image.pk))
+
+
+def _seen(request: SignedInRequest) -> int:
+    """The latest version that was on the page from which the form came."""
+    return row_number(request.POST.get("seen", "")) or actions.NO_VERSION
 
 
 def _ask_for_draft(image: Image, user: User, wish: str, words: str) -> None:
@@ -255,8 +300,9 @@ def drafting(request: SignedInRequest, pk: int) -> HttpResponse:
     return render(request, "captions/review_drafted.html", context)
 
 
-@require_POST
 @login_required
+@_for_the_page
+@require_POST
 def decorative(request: SignedInRequest, pk: int) -> HttpResponse:
     """Close the picture as decoration, which needs no alt text."""
     image = _visible_image(request, pk)
@@ -267,6 +313,7 @@ def decorative(request: SignedInRequest, pk: int) -> HttpResponse:
     except actions.AlreadyDecided as refused:
         image.refresh_from_db()
         return _page(request, image, Typed(refusal=str(refused)), status=409)
+    unsaved.forget(request.session, image.pk)
     done = _("Decorative: the picture needs no alt text, and none is written.")
     messages.success(request, f"{done} {_left(request, image)}")
     return redirect(_next(request, image))

@@ -79,13 +79,31 @@ class AskTests(TextsCase):
         self.assertEqual(self.image.regenerate_instruction, "Write it in German.")
 
     def test_what_was_typed_stays_in_the_box(self) -> None:
-        page = self.ask(text=TYPED, wish="longer")
+        self.assertRedirects(self.ask(text=TYPED, wish="longer"), self.url(), fetch_redirect_response=False)
+        page = self.client.get(self.url())
         self.assertContains(page, TYPED)
         self.assertContains(page, "A new draft is being made.")
         for refused in ({"wish": "nonsense"}, {"instruction": "x" * 501}):
             page = self.ask(text=TYPED, **refused)
             self.assertContains(page, TYPED, status_code=422)
             self.assertContains(page, 'role="alert"', status_code=422)
+
+    def test_the_words_stay_until_they_are_put_away_or_saved(self) -> None:
+        self.ask(text=TYPED, seen=self.image.versions.latest("pk").pk)
+        self.assertRedirects(self.client.get(self.url("redraft")), self.url())
+        drafts.record_draft(self.image.pk, self.claim().attempts, draft("Two boats."))
+        page = self.client.get(self.url())
+        self.assertContains(page, TYPED)
+        self.assertContains(page, "The new draft is there: see the texts below.")
+        self.assertRedirects(self.client.post(self.url("put_away")), self.url())
+        self.assertNotContains(self.client.get(self.url()), TYPED)
+        self.ask(text=TYPED)
+        self.client.post(self.url("decorative"))
+        self.assertFalse(self.client.session["unsaved_words"])
+
+    def test_too_many_words_for_the_session_stay_on_the_page(self) -> None:
+        page = self.ask(text="x" * 10_001)
+        self.assertContains(page, "x" * 10_001)
 
     def test_more_drafts_are_asked_for_beside_the_one_that_is_there(self) -> None:
         self.ask(wish="more")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from PIL import Image as Pictures
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -141,12 +141,93 @@ def test_without_scripts_drafts_are_asked_for_and_texts_are_taken_too(live_serve
         page.locator("#text").fill("My own text.")
         page.get_by_text("New draft…").click()
         page.get_by_role("button", name="Shorter").click()
+        expect(page).to_have_url(f"{live_server.url}/review/{image.pk}/")
         expect(page.locator("#text")).to_have_value("My own text.")
         answered(image, "A lighthouse.")
-        page.goto(f"/review/{image.pk}/")
+        page.reload()
+        expect(page.locator("#text")).to_have_value("My own text.")
+        expect(page.get_by_text("The new draft is there: see the texts below.")).to_be_visible()
+        Image.objects.get(regenerate_asked_at=None)
+        page.goto(f"/review/{image.pk}/redraft")
+        expect(page).to_have_url(f"{live_server.url}/review/{image.pk}/")
+        page.get_by_role("button", name="Take them away").click()
         expect(page.locator("#text")).to_have_value("A lighthouse.")
         page.get_by_role("link", name="Use this text").click()
         expect(page.locator("#text")).to_have_value(DRAFT)
         page.get_by_role("button", name="Decorative: no alt text").click()
         expect(page.get_by_text("Nothing is left to review.")).to_be_visible()
     assert Image.objects.get().is_decorative
+
+
+def asked(page: Page, *, answers: bool = False) -> list[str]:
+    """The questions that the page asks from now on, each answered like this."""
+    questions = list[str]()
+
+    def answer(dialog: Dialog) -> None:
+        questions.append(dialog.type)
+        if answers:
+            dialog.accept()
+        else:
+            dialog.dismiss()
+
+    page.on("dialog", answer)
+    return questions
+
+
+def test_words_typed_around_a_new_draft_are_not_left_without_a_question(live_server: LiveServer, alice: User) -> None:
+    image = make_image(make_post(make_connection(alice)))
+    with chromium_page(live_server.url) as page:
+        sign_in(page, live_server, alice)
+        page.goto(f"/review/{image.pk}/")
+        questions = asked(page)
+        page.locator("#text").fill("My own text.")
+        page.locator("details.redraft summary").click()
+        page.get_by_role("button", name="Shorter").click()
+        expect(page.get_by_text("A new draft is being made.")).to_be_visible()
+        answered(image, "Two boats.")
+        page.get_by_role("link", name="Load the page again").click()
+        page.get_by_role("link", name="All pictures").click()
+        page.wait_for_function("document.title")
+        assert questions == ["beforeunload"] * 2
+        expect(page.locator("#text")).to_have_value("My own text.")
+
+
+@pytest.mark.parametrize("way", ["Skip", "Decorative: no alt text", "Reject"])
+def test_deciding_otherwise_asks_before_typed_words_are_dropped(live_server: LiveServer, alice: User, way: str) -> None:
+    image = make_image(make_post(make_connection(alice)))
+    with chromium_page(live_server.url) as page:
+        sign_in(page, live_server, alice)
+        page.goto(f"/review/{image.pk}/")
+        questions = asked(page)
+        page.locator("#text").fill("My own text.")
+        page.get_by_text("Reject…").click()
+        page.locator("input[name=reason]").fill("no")
+        page.get_by_role("button", name=way, exact=True).click()
+        expect(page.locator("#text")).to_have_value("My own text.")
+        assert questions == ["confirm"]
+    assert Image.objects.get().is_decidable
+
+
+def test_words_come_back_after_signing_in_again_and_go_when_saved(live_server: LiveServer, alice: User) -> None:
+    image = make_image(make_post(make_connection(alice)))
+    with chromium_page(live_server.url) as page:
+        sign_in(page, live_server, alice)
+        page.goto(f"/review/{image.pk}/")
+        page.locator("#text").fill("My own text.")
+        page.context.clear_cookies(name="sessionid")
+        asked(page, answers=True)
+        page.goto("/review/")
+        sign_in(page, live_server, alice)
+        page.goto(f"/review/{image.pk}/approve")
+        expect(page.locator("#text")).to_have_value("My own text.")
+        expect(page.get_by_text("Your unsaved words are back.")).to_be_visible()
+        page.get_by_role("button", name="Take them away").click()
+        expect(page.locator("#text")).to_have_value(DRAFT)
+        expect(page.get_by_text("Your unsaved words are back.")).to_be_hidden()
+        page.locator("#text").fill("My own words, saved.")
+        page.get_by_role("button", name="Approve").click()
+        expect(page.get_by_text("Nothing is left to review.")).to_be_visible()
+        actions.reopen(Image.objects.get(), user=alice)
+        Image.objects.update(final_caption="Somebody else's.", reviewed_caption="Somebody else's.")
+        page.goto(f"/review/{image.pk}/")
+        expect(page.get_by_text("Your unsaved words are back.")).to_be_hidden()

@@ -25,20 +25,80 @@ function watchLength() {
   update();
 }
 
-// One click is one decision; leaving with unsaved words asks first.
+function plain(value) {
+  return value.replace(/\r\n?/g, "\n").normalize("NFC").trim();
+}
+
+function isUnsaved() {
+  return plain(text.value) !== plain(text.dataset.saved);
+}
+
+// One click is one decision; leaving with unsaved words asks first. Only the form of the text takes them along.
 function guardTheText() {
-  const before = text.value;
   let leaving = false;
   document.addEventListener("submit", (event) => {
-    if (event.target.method === "dialog") return;
-    if (leaving) event.preventDefault();
+    if (event.defaultPrevented || event.target.method === "dialog") return;
+    const asks = event.target !== form && event.target !== putAway && isUnsaved();
+    if (leaving || (asks && !window.confirm(form.dataset.leave))) {
+      event.preventDefault();
+      return;
+    }
     leaving = true;
   });
   window.addEventListener("pageshow", () => {
     leaving = false;
   });
   window.addEventListener("beforeunload", (event) => {
-    if (!leaving && text.value !== before) event.preventDefault();
+    if (!leaving && isUnsaved()) event.preventDefault();
+  });
+}
+
+const WORDS = "vedfolnir.words.";
+const putAway = document.getElementById("put-away-form");
+
+// What is on the page already, such as a text that was approved since: nothing of it can be lost.
+function isOnThePage(value) {
+  const shown = document.querySelectorAll("[id^=version-], .offered q");
+  return [...shown].some((one) => plain(one.textContent) === plain(value));
+}
+
+// Typed words outlive the page, for this tab and this person: signing in again, a stale form, a link in haste.
+function keepTheWords() {
+  const name = WORDS + form.dataset.words;
+  const fields = [text, document.getElementById("instruction"), document.querySelector("input[name=reason]")];
+  const first = fields.map((field) => (field === text ? field.dataset.saved : field.defaultValue));
+  const keep = () => {
+    const typed = fields.map((field, at) => (plain(field.value) === plain(first[at]) ? null : field.value));
+    if (typed.some((one) => one !== null)) sessionStorage.setItem(name, JSON.stringify(typed));
+    else sessionStorage.removeItem(name);
+  };
+  const restore = () => {
+    const kept = JSON.parse(sessionStorage.getItem(name) ?? "[]");
+    fields.forEach((field, at) => {
+      const value = kept[at];
+      if (typeof value !== "string" || plain(value) === plain(field.value) || isOnThePage(value)) return;
+      if (field === text && "given" in form.dataset) return;
+      field.value = value;
+      const folded = field.closest("details");
+      if (folded) folded.open = true;
+      putAway.hidden = false;
+    });
+    keep();
+  };
+  restore();
+  for (const field of fields) field.addEventListener("input", keep);
+  putAway.addEventListener("submit", () => sessionStorage.removeItem(name));
+}
+
+// Words that were sent off with an approval are saved once another page says that it was done.
+function forgetWhatIsSaved() {
+  const sent = sessionStorage.getItem(`${WORDS}sent`);
+  sessionStorage.removeItem(`${WORDS}sent`);
+  const isDone = document.querySelector(".messages .success") && sent !== form?.dataset.words;
+  if (sent && isDone) sessionStorage.removeItem(WORDS + sent);
+  form?.addEventListener("submit", (event) => {
+    const decides = !event.submitter?.hasAttribute("formaction");
+    if (!event.defaultPrevented && decides) sessionStorage.setItem(`${WORDS}sent`, form.dataset.words);
   });
 }
 
@@ -120,7 +180,9 @@ function offerHelp() {
   single.addEventListener("change", () => localStorage.setItem(KEY, single.checked ? "on" : "off"));
 }
 
+forgetWhatIsSaved();
 if (form) {
+  keepTheWords();
   watchLength();
   guardTheText();
   keepTheHold();
