@@ -157,7 +157,10 @@ class StyleTests(RequestTests):
         )
         self.guide(tone="like Zorana Petrik", avoid="Zorana Petrik", notes="Zorana Petrik lives here. Say pier.")
         self.make_image(1, remote_alt_text="Zorana Petrik on a sofa")
-        sent = {"regenerate_instruction": "shorter, with Zorana Petrik", "generated_caption": "Zorana Petrik smiles."}
+        sent: dict[str, Any] = {
+            "regenerate_instruction": "shorter, with Zorana Petrik",
+            "generated_caption": "Zorana Petrik smiles.",
+        }
         self.say("At home.")
         request = self.only(**sent)
         self.assertNotIn("Petrik", build_prompt(PICTURE, request))
