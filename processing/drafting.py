@@ -18,7 +18,7 @@ from processing.engine_breaker import LeftAlone
 from processing.engines import Chain, Engine, EngineError, EngineRefused, EngineRequest
 from processing.engines.base import Examination
 from processing.preparation import PreparedImage
-from processing.requests import requests_for
+from processing.requests import language_of, requests_for
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ class Making:
     def _requests(self) -> list[EngineRequest]:
         """A request for each wanted language. The picture is examined once."""
         if not self._examined:
-            self._examined.append(examining.examine(self.prepared))
+            self._examined.append(examining.examine(self.prepared, language_of(self.image, None, None)))
         return requests_for(self.image, self.prepared, self._examined[0])
 
     def _draft(self, chain: Chain | Engine, requests: Sequence[EngineRequest]) -> Draft:

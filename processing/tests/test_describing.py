@@ -139,7 +139,7 @@ class FenceTests(DescribingCase):
             Image.objects.filter(pk=image.pk).update(next_attempt_at=timezone.now() + timedelta(seconds=1))
             return prepared
 
-        def examine(prepared: PreparedImage) -> Examination:
+        def examine(_prepared: PreparedImage, _language: str) -> Examination:
             held_until = only_image().next_attempt_at
             assert held_until is not None
             left.append((held_until - timezone.now()).total_seconds())

@@ -11,14 +11,15 @@ from PIL import Image, ImageDraw
 
 import platforms.sandbox
 from processing.engines.base import EngineAnswer, EngineRequest
-from processing.engines.basic import BasicEngine
+from processing.engines.basic import BasicEngine, twins
 from processing.engines.basic.codes import Code, read_codes
 from processing.engines.basic.colours import PALETTE, colour_shares
 from processing.engines.basic.faces import count_faces
 from processing.engines.basic.kinds import Kind
 from processing.engines.basic.layout import Line, blocks
-from processing.engines.basic.ocr import _Reader
+from processing.engines.basic.ocr import _Reader, read
 from processing.engines.basic.phrases import phrases_for
+from processing.engines.basic.tesseract import ReadLine, packs, reads_english
 from processing.engines.basic.wording import Findings, compose, shorten
 from processing.preparation import prepare
 from processing.tests.pictures import bar_chart, card, encoded, gradient, noise, prepared
@@ -286,8 +287,36 @@ def test_a_frame_of_something_longer_is_said_to_be_one(poster_of: str, said: str
     assert engine.identity(picture, request) != engine.identity(picture, EngineRequest())
 
 
-@pytest.mark.parametrize(("text", "is_doubtful"), [("MOCKBA", True), ("TABEPNA", True), ("HOTEL", False)])
-def test_letters_that_other_scripts_share_are_noted(text: str, is_doubtful: bool) -> None:
-    answer = described(card(text, background="#fc3"))
-    assert answer.visible_text == text
-    assert any("Cyrillic or Greek" in note for note in answer.notes) == is_doubtful
+@pytest.mark.parametrize(
+    ("seen", "latin", "others", "wanted", "said"),
+    [
+        ("MOCKBA", 0.93, {"Cyrillic": ("МОСКВА", 0.97), "Greek": ("ΜΟΟΚΒΑ", 0.91)}, "", "МОСКВА"),
+        ("OPEN", 0.97, {"Cyrillic": ("ОРЕМ", 0.93), "Greek": ("ΟΡΕΝ", 0.93)}, "", "OPEN"),
+        ("MAX", 0.97, {"Cyrillic": ("МАХ", 0.97), "Greek": ("ΜΑΧ", 0.92)}, "", "MAX"),
+        ("MAX", 0.97, {"Cyrillic": ("МАХ", 0.97), "Greek": ("ΜΑΧ", 0.92)}, "Cyrillic", "МАХ"),
+        ("METPO", 0.93, {"Cyrillic": ("МЕТРО", 0.97), "Greek": ("ΜΕΤΡΟ", 0.97)}, "", ""),
+        ("MHNAN", 0.92, {"Greek": ("ΜΗΝΑΝ", 0.93)}, "Greek", "ΜΗΝΑΝ"),
+        ("MOCKBA", 1.0, {}, "Cyrillic", "МОСКВА"),
+        ("AOHNA", 1.0, {}, "Greek", ""),
+    ],
+)
+def test_letters_that_scripts_share_are_read_in_the_one_that_speaks_for_itself(
+    seen: str, latin: float, others: dict[str, tuple[str, float]], wanted: str, said: str
+) -> None:
+    assert twins.is_doubtful(seen)
+    readings = {script: ReadLine(*reading) for script, reading in others.items()}
+    assert twins._settle(seen, readings, ReadLine(seen, latin), wanted) == said
+
+
+@pytest.mark.skipif(
+    not {"rus", "ell"} <= set(packs()) or not reads_english(), reason="packs of scripts/test are missing"
+)
+def test_a_russian_word_of_shared_letters_is_quoted_as_one_and_an_english_one_as_it_is() -> None:
+    assert described(card("MOCKBA", background="#fc3")).visible_text == "МОСКВА"
+    assert described(card("OPEN", background="#fc3")).visible_text == "OPEN"
+
+
+def test_the_edge_between_two_bands_is_no_text() -> None:
+    flag = np.full((400, 600, 3), 255, dtype=np.uint8)
+    flag[200:] = (220, 20, 60)
+    assert read(flag).unreadable == []

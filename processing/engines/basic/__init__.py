@@ -12,13 +12,12 @@ from processing.engines.basic.layout import is_number
 from processing.engines.basic.phrases import phrases_for
 from processing.engines.basic.seeing import Seen, recall, see
 from processing.engines.basic.tesseract import packs
+from processing.engines.basic.twins import is_doubtful, script_of_language
 from processing.engines.basic.wording import Findings, compose
 from processing.engines.probe import PROBE_REQUEST, probe_picture
 from processing.preparation import PreparedImage
 
 MODEL = "basic/2"
-# What Cyrillic and Greek letters are read as by a model that knows Latin alone: MOCKBA, TABEPNA.
-_TWINS = (frozenset("ABCEHKMOPTXYaceopxykmt"), frozenset("ABEHIKMNOPTXYZov"))
 
 
 class BasicEngine:
@@ -42,7 +41,7 @@ class BasicEngine:
         """
         started = time.monotonic()
         examined = request.examined
-        seen = recall(image, examined) if examined and examined.kind else see(image)
+        seen = recall(image, examined) if examined and examined.kind else see(image, request.language)
         language, phrases = phrases_for(request.language)
         findings = Findings(
             kind=seen.kind,
@@ -75,10 +74,9 @@ def _worth_quoting(text: str, kind: Kind) -> bool:
     return kind is not Kind.SCREENSHOT or len(text) > 2 or not is_number(text)
 
 
-def _may_be_another_script(paragraphs: list[str]) -> bool:
-    """Whether all letters read as Latin look the same in Cyrillic or in Greek, so that nothing proves them Latin."""
-    letters = {character for text in paragraphs for character in text if character.isalpha()}
-    return len(letters) > 1 and any(letters <= twins for twins in _TWINS)
+def _may_be_another_script(paragraphs: list[str], language: str) -> bool:
+    """Whether a text in a language of another script is quoted as Latin although its letters look alike in both."""
+    return bool(script_of_language(language)) and any(is_doubtful(text) for text in paragraphs)
 
 
 def _notes(seen: Seen, language: str, request: EngineRequest) -> tuple[str, ...]:
@@ -88,7 +86,7 @@ def _notes(seen: Seen, language: str, request: EngineRequest) -> tuple[str, ...]
         notes.append(f"There seems to be {' and '.join(named)} text in the picture that could not be read.")
     elif seen.unreadable:
         notes.append("There seems to be text in the picture that could not be read.")
-    if _may_be_another_script(seen.paragraphs):
+    if _may_be_another_script(seen.paragraphs, request.language):
         notes.append("All letters read look the same in Cyrillic or Greek: it may be another word than it seems.")
     if not request.language.lower().startswith(language):
         notes.append(f"The basic engine has no words for the language “{request.language}”: the text is in English.")

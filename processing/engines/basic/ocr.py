@@ -8,16 +8,18 @@ import re
 import threading
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
+from processing.engines.basic import twins
 from processing.engines.basic.codes import Area
 from processing.engines.basic.layout import Line
-from processing.engines.basic.scripts import Unread, read_other_scripts
+from processing.engines.basic.scripts import UNKNOWN, Unread, read_other_scripts
 from vedfolnir.lib.text import clean_alt_text
 
 MIN_SCORE = 0.9  # below it, what the model cannot read (Greek, Korean, Arabic …) comes out as garbage
@@ -25,6 +27,9 @@ _FLECK_LENGTH = 2  # a line of so few characters …
 _FLECK_AREA = 0.02  # … on so much of the picture is a shape, not text: a cup is read as "8"
 _TRACE_AREA = 0.003  # of the picture, from which on text that could not be read is worth a word
 _LEAST_HEIGHT = 10  # pixels
+_LEAST_MARKS = 2  # letters or their parts in a box: the edge of a band, or a single stroke, is none
+_SPECK = 0.004  # of a line's height squared: what is smaller is grain
+_EVEN = 24  # of 255: how much the ground between the letters of a short word may vary
 _STROKES = "\u4e00Il1"  # what a ruled line is read as
 
 # Scripts that the model reads well. It reads no others, and what looks like them in its answers is invented.
@@ -54,10 +59,11 @@ class Reading:
     scripts: tuple[str, ...] = ()  # "unknown" for what cannot be named; empty only if `unreadable` is
 
 
-def read(rgb: npt.NDArray[np.uint8], codes: Sequence[Area] = ()) -> Reading:
+def read(rgb: npt.NDArray[np.uint8], codes: Sequence[Area] = (), language: str = "") -> Reading:
     """Read a height x width x 3 picture. Without a single real word nothing counts as text.
 
-    What seems to be text within one of `codes` is a part of that code and none. Loads the models at the first call of
+    What seems to be text within one of `codes` is a part of that code and none. `language` is the post's, for letters
+    that several scripts share. Loads the models at the first call of
     the process (about a second).
     """
     found = [each for each in _Reader.shared().read(rgb) if not any(_is_within(each.line, area) for area in codes)]
@@ -68,8 +74,22 @@ def read(rgb: npt.NDArray[np.uint8], codes: Sequence[Area] = ()) -> Reading:
     read_well = {id(each) for each in quotable} if has_words else set()
     missed = [each for each in found if id(each) not in read_well and _may_be_text(each.line, rgb)]
     other = read_other_scripts(rgb, [_unread(each, rgb) for each in missed])
-    lines = [each.line for each in quotable] if has_words else []
-    return Reading([*lines, *other.lines], other.unreadable, other.scripts)
+    lines = _settled(rgb, quotable, other.lines, language) if has_words else []
+    doubtful = [line for line in lines if not line.text]
+    return Reading(
+        [*(line for line in lines if line.text), *other.lines],
+        [*doubtful, *other.unreadable],
+        other.scripts or ((UNKNOWN,) if doubtful else ()),
+    )
+
+
+def _settled(rgb: npt.NDArray[np.uint8], quotable: list[Found], beside: list[Line], language: str) -> list[Line]:
+    """The lines in the script that they are of; without their text where that cannot be told."""
+    doubtful = [each for each in quotable if twins.is_doubtful(each.line.text)]
+    wanted = twins.main_script([line.text for line in beside]) or twins.script_of_language(language)
+    said = twins.settle(rgb, [each.line.text for each in doubtful], [each.corners for each in doubtful], wanted)
+    texts = {id(each): text for each, text in zip(doubtful, said, strict=True)}
+    return [replace(each.line, text=texts.get(id(each), each.line.text)) for each in quotable]
 
 
 def _is_within(line: Line, area: Area) -> bool:
@@ -87,10 +107,32 @@ def _quotable(line: Line, rgb: npt.NDArray[np.uint8]) -> bool:
 
 
 def _is_trace(line: Line, rgb: npt.NDArray[np.uint8]) -> bool:
-    """Whether there seems to be text where none was read: something long and not too small."""
-    elongated = line.right - line.left > 2.5 * line.height
+    """Whether there seems to be text where none was read: several marks side by side, a short word on even ground."""
     is_stroke = len(line.text) == 1 and (line.text in _STROKES or not line.text.isalnum())
-    return elongated and _area(line, rgb) > _TRACE_AREA and not is_stroke
+    if is_stroke or _area(line, rgb) <= _TRACE_AREA or line.right - line.left <= line.height:
+        return False
+    marks, unevenness = _marks(line, rgb)
+    elongated = line.right - line.left > 2.5 * line.height
+    return marks >= _LEAST_MARKS and (elongated or unevenness <= _EVEN)
+
+
+def _marks(line: Line, rgb: npt.NDArray[np.uint8]) -> tuple[int, float]:
+    """How many separate marks are in the line's box, and how far apart the greys of the ground around them are."""
+    rows, columns = (
+        slice(max(0, int(line.top)), int(line.bottom) + 1),
+        slice(max(0, int(line.left)), int(line.right) + 1),
+    )
+    grey = np.asarray(cv2.cvtColor(rgb[rows, columns], cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    _level, light = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    edge = np.concatenate([light[0], light[-1], light[:, 0], light[:, -1]])
+    ink = light if edge.mean() < 127 else cv2.bitwise_not(light)
+    _count, _names, facts, _centres = cv2.connectedComponentsWithStats(ink)
+    found = facts[1:]
+    letters = (found[:, cv2.CC_STAT_AREA] > _SPECK * line.height**2) & (
+        found[:, cv2.CC_STAT_WIDTH] < 0.9 * ink.shape[1]
+    )
+    low, high = np.percentile(grey[np.asarray(ink) == 0], [10, 90]) if (np.asarray(ink) == 0).any() else (0, 255)
+    return int(letters.sum()), float(high - low)
 
 
 def _may_be_text(line: Line, rgb: npt.NDArray[np.uint8]) -> bool:
@@ -104,7 +146,8 @@ def _unread(each: Found, rgb: npt.NDArray[np.uint8]) -> Unread:
 
 def _is_ours(line: Line) -> bool:
     """Whether it is a script that the model reads, although this line was read badly."""
-    return _has_word(line.text) and all(_covered(character) for character in line.text)
+    is_covered = all(_covered(character) for character in line.text)
+    return is_covered and _has_word(line.text) and not twins.is_doubtful(line.text)
 
 
 def _area(line: Line, rgb: npt.NDArray[np.uint8]) -> float:

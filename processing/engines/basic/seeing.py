@@ -40,13 +40,13 @@ class Seen:
         return self.kind.is_empty and not (self.paragraphs or self.unreadable or self.codes)
 
 
-def see(image: PreparedImage) -> Seen:
-    """Look at a picture; most of the time goes into reading.
+def see(image: PreparedImage, language: str = "") -> Seen:
+    """Look at a picture; most of the time goes into reading. `language` is the post's, or the one wanted.
 
     Raises EngineRefused if the libraries cannot work on it.
     """
     try:
-        return _see(_pixels(image.jpeg))
+        return _see(_pixels(image.jpeg), language)
     except cv2.error as error:
         raise EngineRefused("The basic engine cannot work on a picture of this shape.") from error
 
@@ -73,9 +73,9 @@ def recall(image: PreparedImage, examined: Examination) -> Seen:
         raise EngineRefused("The basic engine cannot work on a picture of this shape.") from error
 
 
-def _see(rgb: npt.NDArray[np.uint8]) -> Seen:
+def _see(rgb: npt.NDArray[np.uint8], language: str) -> Seen:
     codes = find_codes(rgb)
-    reading = read(rgb, [area for _code, area in codes])
+    reading = read(rgb, [area for _code, area in codes], language)
     shares = colour_shares(rgb)
     look = look_at(rgb)
     kind = kind_of(rgb, look, reading, shares, has_code=bool(codes))

@@ -54,6 +54,11 @@ def can_tell_scripts() -> bool:
     return "osd" in _languages(*_where())
 
 
+def reads_english() -> bool:
+    """Whether the pack that Debian's program brings along is there."""
+    return "eng" in _languages(*_where())
+
+
 def missing_scripts() -> list[str]:
     """The scripts of `PACKS` for which there is no pack, in alphabetical order."""
     present = {PACKS[pack] for pack in packs()}
