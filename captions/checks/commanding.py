@@ -23,7 +23,7 @@ _MACHINES = (
     r"|<!--[^>]{0,40}\b(?:describer|captioner|ai|assistant|model|system)\b"
     r'|"(?:role|alt|content|override|\w*(?:caption|alt_?text|description))"\s*:|\balt_text\s*:'
     r"|</?(?:assistant|system|user|model|prompt)\w*>|\[decorative\]"
-    r"|^\W*system (?:message|prompt|override)\b|^\W*#+ *system\W*$"
+    r"|^[^\w\n]{0,5}system (?:message|prompt|override)\b|^[^\w\n]{0,5}#+ *system[^\w\n]{0,5}$"
 )
 _DESCRIBER = (
     r"(?:ais?|a\.i\.|bots?|robots?|chatbots?|assistants?|llms?|(?:language |vision )?models?|describers?|captioners?"
@@ -37,14 +37,14 @@ _SAYS = (
     r"|escrib\w+|respond\w+|describ\w+|di(?:ga|gan)?)"
 )
 _TEXTS = r"(?:alt(?:ernative)?[ -]?texts?|image descriptions?|descriptions?|captions?)"
-_START = r"(?:^|[.!?:;,\n“\"(]\s*|\b(?:and|then|please|kindly|must|should|shall|instead|now|to|simply)\s+)"
+_START = r"(?:^|[.!?:;,\n“\"(]\s?|\b(?:and|then|please|kindly|must|should|shall|instead|now|to|simply)\s+)"
 # What is asked of the one who describes.
 _ADDRESSED = (
-    rf"^\W*(?:attention |note to (?:the |all |any )?|dear |hey |to (?:the |all |any )?){_DESCRIBER}\b"
-    rf"|(?:^|[.!?\n]\s*)\W*(?:system|{_DESCRIBER})\s*[:,]\s*[^\n]{{0,60}}?\b(?:{_SAYS}|you|your|{_TEXTS})\b"
+    rf"^[^\w\n]{{0,5}}(?:attention |note to (?:the |all |any )?|dear |hey |to (?:the |all |any )?){_DESCRIBER}\b"
+    rf"|(?:^|[.!?\n]\s?)[^\w\n]{{0,5}}(?:system|{_DESCRIBER})\s*[:,]\s*[^\n]{{0,60}}?\b(?:{_SAYS}|you|your|{_TEXTS})\b"
     rf"|\b{_DESCRIBER}\s+(?:must|should|shall|has to|have to|are to|is to|soll\w*|muss|müssen|debe[ns]?|doit)\b"
     rf"|\b(?:if|when) you(?:['’]re| are) an? (?:\w+ )?{_DESCRIBER}\b"
-    rf"|(?:^|[.,;:!?]\s*)(?:to|for) (?:any |all )?{_DESCRIBER}\s*:"
+    rf"|(?:^|[.,;:!?]\s?)(?:to|for) (?:any |all )?{_DESCRIBER}\s*:"
     rf"|\b(?:when|if|before|while|as) (?:you (?:are )?)?(?:describ(?:e|ing)|caption(?:ing)?)\b[^.!?\n]{{0,30}},"
     rf"|\bwhoever (?:describes|captions)\b|\bnote to (?:the )?(?:ai|model|describer)\b"
     r"|\b(?:next|other|second|following) (?:picture|image|photo)s? (?:is|are|must|should) [^.!?\n]{0,20}"
@@ -80,7 +80,7 @@ _EARLIER = (
 _ONLY = (
     rf"{_START}(?:write|say|answer|reply|respond|output|print|return|repeat)\s+(?:\w+\s+)?"
     r"(?:only|just|exactly|nothing but|with exactly|instead|that this|that it|that the|that no|that you)\b"
-    r"|(?:^|[.!?\n]\s*)(?:reply|respond|answer|say|write)\b[^.!?\n]{0,40}\b(?:and )?nothing else\b"
+    r"|(?:^|[.!?\n]\s?)(?:reply|respond|answer|say|write)\b[^.!?\n]{0,40}\b(?:and )?nothing else\b"
     rf"|{_START}(?:say|write|answer|reply|output|print|return)\s+(?:with\s+)?(?:the words?|[“\"„«]|this json|nothing\b)"
     r"|\b(?:stop|do not|don['’]t) describ(?:e|ing)\b|\banswer (?:as|in) (?:an?|\w+ only|rhymes?|emoji)\b"
     r"|\b(?:schreibe?|schreibt|antworte[nt]?|sage?|sagt)\s+(?:bitte\s+)?(?:nur|ausschließlich|genau|ab jetzt)\b"
@@ -101,10 +101,10 @@ _ROLES = (
 _OF_THE_PICTURE = (
     rf"{_START}(?:describe|caption|transcribe|refer to|call)(?: (?:this|it|the|him|her|them|a|an))?(?: \w+)? as\b"
     rf"|{_START}(?:describe|caption) (?:it|this|the (?:picture|image|photo)) (?:and|with|as)\b"
-    r"|(?:^|[.!?\n]\s*)describe an? \w+\b"
+    r"|(?:^|[.!?\n]\s?)describe an? \w+\b"
     rf"|{_START}(?:name|identify) (?:him|her|them|(?:the|his|her|their) (?:person|man|woman|people|name))\b"
     r"|\bsay (?:that (?:this|it|the)|so$|of (?:him|her|them|every))"
-    r"|(?:^|[.!?\n]\s*)(?:tell|ask) (?:everyone|everybody|(?:all |the )*readers?) (?:that|to)\b"
+    r"|(?:^|[.!?\n]\s?)(?:tell|ask) (?:everyone|everybody|(?:all |the )*readers?) (?:that|to)\b"
     r"|\badd this\b[^.!?\n]{0,20}\bto the text\b|\bwrite that (?:it|this|the)\b"
 )
 _SPOKEN = re.compile(
@@ -127,10 +127,14 @@ def commands(text: str) -> bool:
         return False
     if _HIDDEN.search(text) or _BROKEN_UP.search(text) or _looks_like_another_script(text):
         return True
-    # As it stands, and with lines joined: on a sign they break sentences.
+    # As it stands, and with lines joined: on a sign they break sentences. Runs of spaces say nothing and cost time.
     plain = unicodedata.normalize("NFKC", text)
-    said = (text, plain, " ".join(plain.split()))
+    said = (_squeezed(text), _squeezed(plain), " ".join(plain.split()))
     return bool(_ENCODED.search(text)) or any(map(_SPOKEN.search, said)) or any(map(_UNSPACED.search, said))
+
+
+def _squeezed(text: str) -> str:
+    return "\n".join(line for each in text.splitlines() if (line := " ".join(each.split())))
 
 
 def _looks_like_another_script(text: str) -> bool:

@@ -1,5 +1,7 @@
 """Which texts are taken for commands; how many of the injection set are, processing's test_injection measures."""
 
+import time
+
 import pytest
 
 from captions.checks.commanding import commands
@@ -54,3 +56,13 @@ def test_ordinary_posts_command_nobody(text: str) -> None:
 )
 def test_commands_and_hidden_words_are_found(text: str) -> None:
     assert commands(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [" " * 5000 + "\n" * 3000, ". \n" * 3000, "-- " * 3000, "describe ai bot " * 600, "ignore all the any " * 500],
+)
+def test_long_and_empty_texts_take_no_time(text: str) -> None:
+    started = time.perf_counter()
+    commands(text)
+    assert time.perf_counter() - started < 2
