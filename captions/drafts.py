@@ -72,14 +72,10 @@ class Draft:
 
 
 def claim(image_id: int, lease: timedelta) -> Image | None:
-    """Take a due image, with its post and connection, for one worker; None if another got there first.
-
-    The failure is counted now and taken back by a draft, so that a picture that kills its worker is counted too.
-    """
+    """Take a due image, with its post and connection, for one worker; None if another got there first."""
     with transaction.atomic():
         if not Image.objects.claim(image_id, lease):
             return None
-        Image.objects.filter(pk=image_id).update(failures=F("failures") + 1, processing_error=None)
         return Image.objects.select_related("post", "platform_connection").get(pk=image_id)
 
 

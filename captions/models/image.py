@@ -87,9 +87,16 @@ class ImageQuerySet(TouchingQuerySet["Image"]):
     def claim(self, pk: int, lease: timedelta) -> bool:
         """Take a due image for one worker; False if another got there first, or the connection is switched off.
 
-        Pushing `next_attempt_at` forward is the lease: if the worker dies, the image falls due again by itself.
+        Pushing `next_attempt_at` forward is the lease: if the worker dies, the image falls due again by itself. The
+        failure is counted now and taken back by a draft, so that a picture that kills its worker is counted too.
         """
-        taken = {"next_attempt_at": timezone.now() + lease, "attempts": F("attempts") + 1}
+        # All in one statement: PostgreSQL locks the post, too, for a row that its transaction wrote before.
+        taken = {
+            "next_attempt_at": timezone.now() + lease,
+            "attempts": F("attempts") + 1,
+            "failures": F("failures") + 1,
+            "processing_error": None,
+        }
         active = PlatformConnection.objects.filter(is_active=True)
         return self.due().filter(pk=pk, platform_connection__in=active).update(**taken) == 1
 
