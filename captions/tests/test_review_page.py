@@ -301,6 +301,9 @@ class DecisionTests(PageCase):
             looked_at = self.client.get(self.url(name))
             if looked_at.status_code != 405:
                 self.assertRedirects(looked_at, self.url(), fetch_redirect_response=False)
+        before = (self.image.status, self.image.final_caption, self.image.regenerate_asked_at)
+        self.image.refresh_from_db()
+        self.assertEqual((self.image.status, self.image.final_caption, self.image.regenerate_asked_at), before)
 
 
 class OutcomeTests(PageCase):
