@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import FileResponse, HttpResponse, HttpResponseBase, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -77,8 +77,10 @@ def _for_the_page(
 
     @wraps(view)
     def answer(request: SignedInRequest, pk: int) -> HttpResponse:
-        if request.method in ("GET", "HEAD"):
-            return redirect(_address("captions:review", request, pk))
+        if request.method in ("GET", "HEAD") and request.user.is_authenticated:
+            if Image.objects.visible_to(request.user).filter(pk=pk).exists():
+                return redirect(_address("captions:review", request, pk))
+            return HttpResponseNotAllowed(["POST"])  # as where nobody is signed in: it says nothing of the row
         return view(request, pk)
 
     return answer

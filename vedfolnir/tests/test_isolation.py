@@ -29,6 +29,7 @@ pytestmark = pytest.mark.once
 NOBODYS = 999_999_999
 NOBODYS_TASK = str(uuid4())
 CANARY = "kanarienvogel"
+OF_OBJECTS = {"findings", "parts"}  # of objects that pages read
 KEYS = {"password", "batch_id", "session_id"}  # text that is not free
 LISTS = ("dashboard", "captions:queue", "captions:next", "tasks:list", "publications:list", "platforms:list")
 
@@ -82,7 +83,7 @@ def put_canaries(row: models.Model) -> None:
     for field in row._meta.concrete_fields:
         free = isinstance(field, models.CharField | models.TextField) and not field.choices and not field.primary_key
         if isinstance(field, models.JSONField):
-            changes[field.name] = [] if field.name == "findings" else {CANARY: CANARY}
+            changes[field.name] = [] if field.name in OF_OBJECTS else {CANARY: CANARY}
         elif not free or isinstance(field, models.GeneratedField | EncryptedTextField) or field.name in KEYS:
             continue
         elif "url" in field.name or field.name == "uri":
