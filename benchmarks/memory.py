@@ -75,7 +75,8 @@ def fill(rows: int) -> "list[Image]":
     )
     post = Post.objects.create(platform_connection=account, post_id="1", author_id="1")
     first = Image.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    random, heads = Random(4), [Random(5).randrange(1 << 16) for _number in range(64)]
+    random = Random(4)
+    heads = [random.randrange(1 << 16) for _number in range(64)]
     with connection.cursor() as cursor:
         for start in range(0, rows, AT_ONCE):
             count = min(AT_ONCE, rows - start)
