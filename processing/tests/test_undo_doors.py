@@ -36,9 +36,9 @@ class UndoDoorTests(PublishingCase):
         page = self.client.get(reverse("publications:detail", args=[publication.pk]))
         self.assertContains(page, "What else is different")
         self.assertContains(page, "Picture 2 is gone. Its file was at http://")
-        self.assertContains(page, '<p class="copy-text" id="lost-text">Boats.</p>', html=True)
-        self.assertContains(page, '<p class="copy-text" id="lost-spoiler_text">water</p>', html=True)
-        self.assertContains(page, '<p class="copy-text">private</p>', html=True)
+        self.assertContains(page, '<p class="copy-text" id="lost-text" dir="auto">Boats.</p>', html=True)
+        self.assertContains(page, '<p class="copy-text" id="lost-spoiler_text" dir="auto">water</p>', html=True)
+        self.assertContains(page, '<p class="copy-text" dir="auto">private</p>', html=True)
         self.assertContains(page, "A lighthouse, seen from the 1. boat.</del>")
         self.assertContains(page, "Yes, undo")
 

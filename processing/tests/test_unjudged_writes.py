@@ -151,7 +151,7 @@ class MangledTests(UnjudgedCase):
             with self.subTest(server=server):
                 status_id, publication = self.mangled(server, into)
                 self.assertEqual((publication.alarm or {})["shown"], dict.fromkeys(publication.texts or {}, into))
-                self.assertIn(f"<del>{into.replace('&', '&amp;')}</del>", self.page(publication))
+                self.assertIn(f'<del dir="auto">{into.replace("&", "&amp;")}</del>', self.page(publication))
                 self.assertEqual(self.undo(publication), Result.UNDONE)
                 self.assertEqual(self.alt_texts(publication.post.remote_id or status_id), [""])
 
