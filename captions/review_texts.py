@@ -49,10 +49,6 @@ class Offered:
     in_use: bool  # in the box now
 
     @property
-    def has_marks(self) -> bool:
-        return any(is_marked for _part, is_marked in self.parts)
-
-    @property
     def html(self) -> SafeString:
         return as_html(passages(self.version, self.parts))
 
